@@ -1,0 +1,1 @@
+//! Channels and the engine of select, after Go.

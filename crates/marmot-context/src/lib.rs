@@ -1,0 +1,1 @@
+//! Cancellation, deadlines and values after Go's context, and groups of goroutines.

@@ -1,0 +1,1 @@
+//! Goroutines on threads: G, M, P, stealing, handoff.

@@ -1,0 +1,1 @@
+//! Sleep, timeout, Timer, Ticker and after, on per-P timer queues.

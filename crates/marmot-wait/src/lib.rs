@@ -1,0 +1,33 @@
+//! How a goroutine waits.
+//!
+//! Everything that can make a goroutine wait stands on this crate: channels, locks, timers,
+//! sockets. It holds what they share and knows nothing of any of them, nor of tasks.
+//!
+//! - [`WaitQueue`]: a first-come, first-served line that one can leave from anywhere.
+//! - [`WakeList`]: wakers gathered under a lock and called after it is released.
+//! - [`note`]: what the goroutine is about to wait for, on which object, from which line.
+//! - [`budget`]: how many operations a goroutine may do before it must let others run.
+//! - [`Runner`]: the few things code inside a goroutine may say to whoever polls it.
+//! - [`park`]: a plain thread that waits, under every `*_blocking` twin.
+//! - [`clock`]: the process's monotonic clock in nanoseconds.
+//!
+//! Under a foreign executor nobody listens: a note, a budget check or a lane question then
+//! costs one thread-local read and changes nothing.
+
+#![forbid(unsafe_code)]
+
+pub mod budget;
+pub mod clock;
+mod local;
+pub mod note;
+pub mod park;
+mod queue;
+mod reason;
+mod runner;
+mod wake_list;
+
+pub use note::Note;
+pub use queue::{Key, WaitQueue};
+pub use reason::WaitReason;
+pub use runner::{BlockingKind, Runner, blocking, lane, runner, set_lane, set_runner};
+pub use wake_list::WakeList;

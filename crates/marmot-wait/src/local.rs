@@ -1,0 +1,34 @@
+//! The one thread-local of this crate: what the poll in progress may say and use.
+//!
+//! Constant initialiser and no destructor, so that an access is a plain load from the
+//! thread's block, without a check whether it has been set up.
+
+use std::cell::Cell;
+
+use crate::note::Note;
+use crate::runner::{NO_LANE, Runner};
+
+pub(crate) struct Local {
+    /// Operations left to the goroutine being polled; 0 means nobody counts, 1 that it is spent.
+    pub(crate) budget: Cell<u32>,
+    /// Which queue of timers belongs to this thread's P.
+    pub(crate) lane: Cell<u32>,
+    /// The goroutine being polled, 0 for none.
+    pub(crate) goroutine: Cell<u64>,
+    /// What the last leaf future to return `Pending` waits for.
+    pub(crate) note: Cell<Note>,
+    /// Whoever polls on this thread.
+    pub(crate) runner: Cell<Option<&'static dyn Runner>>,
+}
+
+thread_local! {
+    pub(crate) static LOCAL: Local = const {
+        Local {
+            budget: Cell::new(0),
+            lane: Cell::new(NO_LANE),
+            goroutine: Cell::new(0),
+            note: Cell::new(Note::NONE),
+            runner: Cell::new(None),
+        }
+    };
+}
