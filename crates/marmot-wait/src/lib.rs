@@ -29,5 +29,7 @@ mod wake_list;
 pub use note::Note;
 pub use queue::{Key, WaitQueue};
 pub use reason::WaitReason;
-pub use runner::{BlockingKind, Runner, blocking, lane, runner, set_lane, set_runner};
+pub use runner::{
+    BlockingKind, Runner, begin_poll, blocking, end_poll, lane, runner, set_lane, set_runner,
+};
 pub use wake_list::WakeList;

@@ -7,7 +7,7 @@ use std::cell::Cell;
 use std::future::Future;
 use std::pin::pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::task::{Context, Poll, Wake, Waker};
 use std::thread::{self, Thread};
 
@@ -84,9 +84,27 @@ pub fn block_on<F: Future>(future: F) -> F::Output {
                 give_back(parker);
                 return output;
             }
-            Poll::Pending => blocking(BlockingKind::Park, note::take(), || parker.wait()),
+            Poll::Pending => blocking(BlockingKind::Park, note::take(), || asleep(&parker)),
         }
     }
+}
+
+/// Threads that sleep in [`block_on`] now.
+static ASLEEP: AtomicUsize = AtomicUsize::new(0);
+
+/// How many threads sleep in [`block_on`]: each waits for a wake-up as a goroutine does, so a
+/// deadlock report need not count it as able to wake anybody.
+#[must_use]
+pub fn threads_asleep() -> usize {
+    // ORDERING: Relaxed, a count for a report; the caller has looked at everything else
+    // that could go on before.
+    ASLEEP.load(Ordering::Relaxed)
+}
+
+fn asleep(parker: &Parker) {
+    ASLEEP.fetch_add(1, Ordering::Relaxed);
+    parker.wait();
+    ASLEEP.fetch_sub(1, Ordering::Relaxed);
 }
 
 /// Polls with the budget set aside: here nobody else is kept waiting by a long poll.

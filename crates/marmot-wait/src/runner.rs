@@ -68,6 +68,28 @@ pub fn set_lane(lane: Option<u32>) -> Option<u32> {
     }
 }
 
+/// Begins the poll of a goroutine on this thread: its number, and how many operations it may
+/// do. Forgets what an earlier poll said. For whoever polls; one thread-local access.
+#[inline]
+pub fn begin_poll(goroutine: u64, operations: u32) {
+    LOCAL.with(|local| {
+        local.goroutine.set(goroutine);
+        local.note.set(Note::NONE);
+        local.budget.set(operations + 1);
+    });
+}
+
+/// Ends the poll that [`begin_poll`] began; gives what its last leaf said it waits for.
+#[inline]
+#[must_use]
+pub fn end_poll() -> Note {
+    LOCAL.with(|local| {
+        local.goroutine.set(0);
+        local.budget.set(0);
+        local.note.get()
+    })
+}
+
 /// Runs `f`, which may block the thread, with the P of this thread free to go elsewhere.
 ///
 /// Outside a runtime it just runs `f`.
