@@ -1,1 +1,33 @@
 //! Sleep, timeout, Timer, Ticker and after, on per-P timer queues.
+//!
+//! - [`sleep()`], [`sleep_until`], [`timeout()`], [`timeout_at`]: futures that know the time.
+//! - [`ms`], [`secs`]: durations in short.
+//! - [`lanes`], [`Group`]: for those who write a runtime.
+//!
+//! What holds everywhere here:
+//!
+//! - Nothing fires early. `Duration::MAX` is never; zero is at once.
+//! - A timer costs nothing after it was stopped or dropped, beyond a bounded number of nodes
+//!   of sixteen bytes.
+//! - Everything works under any executor and on plain threads. On a thread that serves a P
+//!   timers live in that P's queue; elsewhere a thread of ours serves them.
+
+#![forbid(unsafe_code)]
+
+mod announce;
+mod background;
+mod clock;
+mod group;
+pub mod lanes;
+mod loom;
+#[cfg(all(test, marmot_loom))]
+mod models;
+mod queue;
+mod sleep;
+mod timeout;
+mod units;
+
+pub use group::Group;
+pub use sleep::{Sleep, sleep, sleep_until};
+pub use timeout::{Elapsed, Timeout, timeout, timeout_at};
+pub use units::{ms, secs};

@@ -1,0 +1,35 @@
+//! From durations and instants to deadlines, and back.
+//!
+//! A deadline is nanoseconds of `marmot_wait::clock`; `u64::MAX` is never, and 0 has always
+//! passed.
+
+use std::time::{Duration, Instant};
+
+use marmot_wait::clock;
+
+/// A deadline that never comes.
+pub(crate) const NEVER: u64 = u64::MAX;
+/// A deadline that has come.
+pub(crate) const PAST: u64 = 0;
+
+pub(crate) use marmot_wait::clock::now_ns;
+
+/// A duration in nanoseconds; 584 years and more are for ever.
+pub(crate) fn nanos(duration: Duration) -> u64 {
+    u64::try_from(duration.as_nanos()).unwrap_or(NEVER)
+}
+
+/// The deadline that is this far from now.
+pub(crate) fn after(duration: Duration) -> u64 {
+    match nanos(duration) {
+        0 => PAST,
+        NEVER => NEVER,
+        ns => now_ns().saturating_add(ns),
+    }
+}
+
+/// The deadline at this instant.
+pub(crate) fn at(instant: Instant) -> u64 {
+    let deadline = clock::ns_of(instant);
+    if deadline <= now_ns() { PAST } else { deadline }
+}

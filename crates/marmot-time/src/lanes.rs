@@ -1,0 +1,437 @@
+//! The process's timer queues, one for each P: what a runtime drives, and what timers use.
+//!
+//! ```text
+//!   P 0 ── lane 1 ─┐                        lane = lock(queue) + earliest deadline, readable
+//!   P 1 ── lane 2 ─┴─ Group ── sleeper             without the lock
+//!   no P ─ lane 0 ─── Group ── a thread of ours, started when first needed
+//! ```
+//!
+//! A timer goes into the lane of the P on whose thread it is armed, and stays there, however
+//! far its goroutine moves: its handle names the lane. So creating, resetting and dropping
+//! timers takes one lock that is nearly always this P's own. Lanes are made once and used
+//! again; identities in a lane are never used again, so a handle from a lane's earlier life
+//! finds nothing.
+//!
+//! A lane's deadline cell is never later than its earliest timer. It may be too early after a
+//! timer was taken back (*loose*), so that making and taking back one timer after the other
+//! writes nothing that others read; whoever wants to sleep on it tightens it first.
+//!
+//! Locks: a lane's lock is a leaf. Under it no waker is called, cloned or dropped.
+//!
+//! # For a runtime
+//!
+//! Give each P a lane ([`Group::open_lane`]) and each thread the lane of its P
+//! (`marmot_wait::set_lane`). On each turn compare the clock with [`deadline_cell`] and call
+//! [`fire`] when it is due. Sleep only after [`Group::prepare_sleep`].
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::task::Waker;
+
+use marmot_wait::WakeList;
+
+use crate::announce::{EVER, look};
+use crate::background;
+use crate::loom::AtomicU64;
+use crate::queue::{Key, TimerQueue};
+
+pub use crate::group::Group;
+
+/// How many lanes a process may have. More than Ps anybody asks for; when they are used up,
+/// a P shares the lane of the threads that have none.
+const MAX_LANES: usize = 4096;
+/// How many wakers are gathered before the lock is released: as many as a [`WakeList`] holds
+/// without an allocation.
+const BATCH: usize = 16;
+
+static TABLE: [OnceLock<&'static Lane>; MAX_LANES] = [const { OnceLock::new() }; MAX_LANES];
+static REGISTRY: Mutex<Registry> = Mutex::new(Registry {
+    made: 0,
+    closed: Vec::new(),
+});
+
+/// Which lanes exist, and which of them no runtime uses. Never touched by a timer.
+struct Registry {
+    made: usize,
+    closed: Vec<u32>,
+}
+
+/// One queue of timers. Aligned so that two Ps' lanes share no pair of cache lines.
+#[repr(align(128))]
+pub(crate) struct Lane {
+    id: u32,
+    /// Written under the lock.
+    deadline: AtomicU64,
+    /// The deadline may be too early. Written under the lock.
+    loose: AtomicBool,
+    /// Protects the queue. No foreign code under it, and no other lock.
+    inner: Mutex<Inner>,
+}
+
+struct Inner {
+    queue: TimerQueue<Waker>,
+    /// Whom an earlier deadline concerns; `None` when the lane is closed and was empty.
+    group: Option<Arc<Group>>,
+    /// A closed lane takes no new timers.
+    open: bool,
+}
+
+/// Where a timer is registered: the lane, and the place in it.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Registration {
+    id: u64,
+    index: u32,
+    lane: u32,
+}
+
+impl Registration {
+    /// Never registered.
+    pub(crate) const NEW: Registration = Registration::none(u32::MAX);
+    /// Over: there is nothing to wait for or to take back.
+    pub(crate) const DUE: Registration = Registration::none(u32::MAX - 1);
+
+    const fn none(lane: u32) -> Registration {
+        Registration {
+            id: 0,
+            index: 0,
+            lane,
+        }
+    }
+
+    pub(crate) fn is_new(self) -> bool {
+        self.lane == Registration::NEW.lane
+    }
+
+    /// Whether there may be something to take back.
+    pub(crate) fn is_armed(self) -> bool {
+        self.lane < Registration::DUE.lane
+    }
+
+    fn key(self) -> Key {
+        Key {
+            index: self.index,
+            id: self.id,
+        }
+    }
+
+    fn lane(self) -> &'static Lane {
+        lane_of(self.lane).expect("a registration names a lane that was made")
+    }
+}
+
+/// What has become of a timer.
+#[must_use]
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Fate {
+    /// It is still waited for.
+    Waiting,
+    /// Its time has come.
+    Fired,
+}
+
+/// Arms a timer: this waker is called when the deadline has come, unless it is taken back.
+pub(crate) fn arm(deadline: u64, waker: Waker) -> Registration {
+    let lane = marmot_wait::lane().and_then(lane_of);
+    let lane = lane.unwrap_or_else(background::lane);
+    match lane.arm(deadline, waker) {
+        Ok(registration) => registration,
+        Err(waker) => arm_elsewhere(deadline, waker),
+    }
+}
+
+/// The lane was closed under a thread that still names it.
+#[cold]
+fn arm_elsewhere(deadline: u64, waker: Waker) -> Registration {
+    background::lane()
+        .arm(deadline, waker)
+        .unwrap_or_else(|_| unreachable!("the lane of the background thread is never closed"))
+}
+
+/// Asks after a timer, and has this waker called in place of the one before.
+pub(crate) fn poll(registration: Registration, waker: &Waker) -> Fate {
+    let lane = registration.lane();
+    let inner = lane.lock();
+    match inner.queue.get(registration.key()) {
+        None => return Fate::Fired,
+        Some(old) if old.will_wake(waker) => return Fate::Waiting,
+        Some(_) => {}
+    }
+    drop(inner);
+    let mut waker = waker.clone();
+    let mut inner = lane.lock();
+    let Some(slot) = inner.queue.get_mut(registration.key()) else {
+        return Fate::Fired;
+    };
+    std::mem::swap(slot, &mut waker);
+    // The guard goes before the old waker, which may run anything when it is dropped.
+    drop(inner);
+    Fate::Waiting
+}
+
+/// Takes a timer back; says whether it still was waited for.
+pub(crate) fn disarm(registration: Registration) -> bool {
+    registration.is_armed() && registration.lane().disarm(registration.key())
+}
+
+/// Gives a timer another deadline; says whether it still was waited for.
+pub(crate) fn rearm(registration: Registration, deadline: u64) -> bool {
+    registration.is_armed() && registration.lane().rearm(registration.key(), deadline)
+}
+
+/// A lane's earliest deadline in nanoseconds of `marmot_wait::clock`, `u64::MAX` for none.
+///
+/// Never later than the truth; too early after a timer was taken back.
+///
+/// # Panics
+///
+/// If no such lane was ever opened.
+#[must_use]
+pub fn deadline_cell(lane: u32) -> &'static AtomicU64 {
+    &lane_of(lane).expect("a lane that was opened").deadline
+}
+
+/// Wakes whoever waits for a deadline in this lane that is not after `now_ns`; says how many.
+///
+/// Any thread may serve any lane. The wakers are called with no lock held; if one panics the
+/// others are still called, and the panic goes on.
+pub fn fire(lane: u32, now_ns: u64) -> usize {
+    let Some(lane) = lane_of(lane) else { return 0 };
+    let mut fired = 0;
+    while look(&lane.deadline) <= now_ns {
+        let owed = lane.take_due(now_ns);
+        if owed.is_empty() {
+            break;
+        }
+        fired += owed.len();
+        owed.wake_all();
+    }
+    fired
+}
+
+/// How many timers are waited for in this lane.
+#[must_use]
+pub fn live(lane: u32) -> usize {
+    lane_of(lane).map_or(0, |lane| lane.lock().queue.len())
+}
+
+/// The exact earliest deadline of a lane; `u64::MAX` for none.
+pub(crate) fn next_deadline(lane: u32) -> u64 {
+    lane_of(lane).map_or(EVER, Lane::tight_deadline)
+}
+
+/// The lanes that no runtime serves, one of which the background thread made for itself.
+pub(crate) fn unserved(into: &mut Vec<u32>) {
+    into.clear();
+    into.extend_from_slice(&registry().closed);
+}
+
+/// Opens a lane for this group.
+pub(crate) fn open(group: &Arc<Group>) -> u32 {
+    take_empty(group)
+        .or_else(|| make(group))
+        .unwrap_or_else(|| background::lane().id)
+}
+
+/// Closes a lane; its timers go to the background thread.
+pub(crate) fn close(id: u32) {
+    if background::is_its(id) {
+        return;
+    }
+    let Some(lane) = lane_of(id) else { return };
+    let Some(empty) = lane.close() else { return };
+    if empty {
+        registry().closed.push(id);
+        return;
+    }
+    let heirs = background::group();
+    lane.lock().group = Some(Arc::clone(heirs));
+    registry().closed.push(id);
+    // Only now: the thread looks at the list again, and at every deadline in it.
+    heirs.interrupt();
+}
+
+/// A lane made new; `None` if there are too many. Also for the background thread.
+pub(crate) fn make(group: &Arc<Group>) -> Option<u32> {
+    let mut registry = registry();
+    let id = u32::try_from(registry.made).ok()?;
+    let place = TABLE.get(registry.made)?;
+    registry.made += 1;
+    place.get_or_init(|| Box::leak(Box::new(Lane::new(id, Arc::clone(group)))));
+    Some(id)
+}
+
+/// A closed lane that is empty, opened again.
+fn take_empty(group: &Arc<Group>) -> Option<u32> {
+    let mut registry = registry();
+    let at = registry
+        .closed
+        .iter()
+        .position(|&id| lane_of(id).is_some_and(|lane| lane.reopen(group)))?;
+    Some(registry.closed.swap_remove(at))
+}
+
+#[inline]
+pub(crate) fn lane_of(id: u32) -> Option<&'static Lane> {
+    TABLE.get(id as usize)?.get().copied()
+}
+
+fn registry() -> MutexGuard<'static, Registry> {
+    // Nothing panics under this lock but an allocation that fails.
+    REGISTRY.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl Lane {
+    fn new(id: u32, group: Arc<Group>) -> Lane {
+        Lane {
+            id,
+            deadline: AtomicU64::new(EVER),
+            loose: AtomicBool::new(false),
+            inner: Mutex::new(Inner {
+                queue: TimerQueue::new(),
+                group: Some(group),
+                open: true,
+            }),
+        }
+    }
+
+    #[inline]
+    fn lock(&self) -> MutexGuard<'_, Inner> {
+        // Nothing panics under this lock but an allocation that fails, before it changes
+        // anything.
+        self.inner.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Gives the waker back if the lane is closed.
+    #[inline]
+    fn arm(&self, deadline: u64, waker: Waker) -> Result<Registration, Waker> {
+        let mut inner = self.lock();
+        if !inner.open {
+            return Err(waker);
+        }
+        let Key { index, id } = inner.queue.insert(deadline, waker);
+        self.lowered(inner, deadline);
+        Ok(Registration {
+            id,
+            index,
+            lane: self.id,
+        })
+    }
+
+    fn rearm(&self, key: Key, deadline: u64) -> bool {
+        let mut inner = self.lock();
+        let was_there = inner.queue.reset(key, deadline);
+        if was_there {
+            self.slacken();
+            self.lowered(inner, deadline);
+        }
+        was_there
+    }
+
+    fn disarm(&self, key: Key) -> bool {
+        let mut inner = self.lock();
+        let removed = inner.queue.remove(key);
+        if let Some((deadline, _)) = removed
+            && deadline == look(&self.deadline)
+        {
+            self.slacken();
+        }
+        // The waker may run anything when it is dropped: after the guard.
+        drop(inner);
+        removed.is_some()
+    }
+
+    /// After a deadline was added: tells others if it is the earliest, and the sleeper if it
+    /// would oversleep it.
+    #[inline]
+    fn lowered(&self, inner: MutexGuard<'_, Inner>, deadline: u64) {
+        if deadline >= look(&self.deadline) {
+            return;
+        }
+        let ring = match &inner.group {
+            Some(group) if group.sleeper().lower(&self.deadline, deadline) => {
+                Some(Arc::clone(group))
+            }
+            Some(_) => None,
+            None => {
+                self.set_deadline(deadline);
+                None
+            }
+        };
+        drop(inner);
+        if let Some(group) = ring {
+            group.interrupt();
+        }
+    }
+
+    /// The deadline may be too early from now on.
+    fn slacken(&self) {
+        // ORDERING: Relaxed. Whoever misses it wakes for nothing, once.
+        self.loose.store(true, Ordering::Relaxed);
+    }
+
+    fn set_deadline(&self, deadline: u64) {
+        // ORDERING: Relaxed. Others read it as a hint; who relies on it holds the lock, or
+        // went through the fences of `announce`.
+        self.deadline.store(deadline, Ordering::Relaxed);
+    }
+
+    /// Makes the deadline what it should be. Only ever puts it off: nobody has to be told.
+    fn tighten(&self, inner: &mut Inner) -> u64 {
+        let deadline = inner.queue.next_deadline().unwrap_or(EVER);
+        self.set_deadline(deadline);
+        // ORDERING: Relaxed, see `slacken`.
+        self.loose.store(false, Ordering::Relaxed);
+        deadline
+    }
+
+    fn tight_deadline(&self) -> u64 {
+        // ORDERING: Relaxed, see `slacken`.
+        if self.loose.load(Ordering::Relaxed) {
+            self.tighten(&mut self.lock())
+        } else {
+            look(&self.deadline)
+        }
+    }
+
+    fn take_due(&self, now: u64) -> WakeList {
+        let mut owed = WakeList::new();
+        let mut inner = self.lock();
+        while owed.len() < BATCH {
+            let Some(waker) = inner.queue.pop_due(now) else {
+                break;
+            };
+            owed.push(waker);
+        }
+        self.tighten(&mut inner);
+        owed
+    }
+
+    /// Takes no more timers from now on; says whether none is left, or `None` if it was
+    /// closed before.
+    fn close(&self) -> Option<bool> {
+        let mut inner = self.lock();
+        if !std::mem::take(&mut inner.open) {
+            return None;
+        }
+        let before = inner.group.take();
+        let empty = inner.queue.len() == 0;
+        drop(inner);
+        // It may be the group's last owner, and its interrupt owns what it likes.
+        drop(before);
+        Some(empty)
+    }
+
+    /// Opens the lane for another group if it is empty.
+    fn reopen(&self, group: &Arc<Group>) -> bool {
+        let mut inner = self.lock();
+        let empty = inner.queue.len() == 0;
+        if empty {
+            self.tighten(&mut inner);
+            inner.open = true;
+            let before = inner.group.replace(Arc::clone(group));
+            drop(inner);
+            drop(before);
+        }
+        empty
+    }
+}
