@@ -1,6 +1,7 @@
 //! Sleep, timeout, Timer, Ticker and after, on per-P timer queues.
 //!
 //! - [`sleep()`], [`sleep_until`], [`timeout()`], [`timeout_at`]: futures that know the time.
+//! - [`Timer`], [`Ticker`], [`after_func`]: Go's timers, with the rules of Go 1.23.
 //! - [`ms`], [`secs`]: durations in short.
 //! - [`lanes`], [`Group`]: for those who write a runtime.
 //!
@@ -14,9 +15,11 @@
 
 #![forbid(unsafe_code)]
 
+mod alarm;
 mod announce;
 mod background;
 mod clock;
+mod func;
 mod group;
 pub mod lanes;
 mod loom;
@@ -24,10 +27,15 @@ mod loom;
 mod models;
 mod queue;
 mod sleep;
+mod ticker;
 mod timeout;
+mod timer;
 mod units;
 
+pub use func::{AfterFunc, after_func};
 pub use group::Group;
 pub use sleep::{Sleep, sleep, sleep_until};
+pub use ticker::Ticker;
 pub use timeout::{Elapsed, Timeout, timeout, timeout_at};
+pub use timer::{Recv, Timer};
 pub use units::{ms, secs};

@@ -1,8 +1,8 @@
 //! Every interleaving of one that goes to sleep and one that arms a timer.
 //!
-//! Tried: without the fence in `announce`, or without the one in `lower`, or with either
-//! moved behind the look, `an_earlier_timer_is_seen_or_interrupts` fails; so it does when
-//! `announce` writes `AWAKE`, or `sleep_until` forgets what was found.
+//! Tried: without the fence in `announce`, or the one in `lower`, or with both no more than
+//! acquire and release, both models fail; so they do when `announce` or `sleep_until` writes
+//! `AWAKE`, or `lower` does not write the deadline.
 
 use loom::sync::Arc;
 use loom::sync::atomic::AtomicU64;
