@@ -1,0 +1,222 @@
+//! The futures of a receiver: one value, or as many as are there.
+
+use std::fmt;
+use std::future::Future;
+use std::panic::Location;
+use std::pin::Pin;
+use std::task::{Context, Poll, Waker, ready};
+
+use marmot_wait::{Key, WaitReason, budget, note};
+
+use crate::channel::Channel;
+use crate::error::TryRecvError;
+use crate::send::{Stage, renew, wake};
+use crate::state::{Fate, Nature, State, Waiter, Who};
+
+/// One receive.
+pub(crate) struct RecvCore<'a, T> {
+    pub(crate) chan: &'a Channel<T>,
+    pub(crate) stage: Stage,
+    pub(crate) place: &'static Location<'static>,
+}
+
+impl<'a, T> RecvCore<'a, T> {
+    pub(crate) fn new(chan: &'a Channel<T>, place: &'static Location<'static>) -> Self {
+        RecvCore {
+            chan,
+            stage: Stage::New,
+            place,
+        }
+    }
+
+    /// Tries, under the lock. `None`: it would have to wait. `Some(None)`: closed and drained.
+    #[inline]
+    pub(crate) fn try_now(
+        &mut self,
+        state: &mut State<T>,
+        owed: &mut Option<Waker>,
+    ) -> Option<Option<T>> {
+        match state.recv() {
+            Ok((value, waker)) => {
+                *owed = waker;
+                Some(Some(value))
+            }
+            Err(TryRecvError::Closed) => Some(None),
+            Err(TryRecvError::Empty) => None,
+        }
+    }
+
+    /// Joins the line, under the lock. On a nil channel nothing ever happens.
+    pub(crate) fn enlist(&mut self, state: &mut State<T>, who: Who, owed: &mut Option<Waker>) {
+        if state.nature() != Nature::Nil {
+            let (key, waker) = state.enlist_receiver(who);
+            self.stage = Stage::Waiting(key);
+            *owed = waker;
+        }
+    }
+
+    #[inline]
+    pub(crate) fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Option<T>> {
+        match self.stage {
+            Stage::New => self.poll_new(cx),
+            Stage::Waiting(key) => self.poll_waiting(key, cx),
+            Stage::Over => panic!("a receive was polled after it had completed"),
+        }
+    }
+
+    #[inline]
+    fn poll_new(&mut self, cx: &mut Context<'_>) -> Poll<Option<T>> {
+        ready!(budget::poll_proceed(cx));
+        let mut owed = None;
+        let mut state = self.chan.lock();
+        if let Some(value) = self.try_now(&mut state, &mut owed) {
+            drop(state);
+            self.stage = Stage::Over;
+            wake(owed);
+            return Poll::Ready(value);
+        }
+        self.enlist(&mut state, Who::One(Some(cx.waker().clone())), &mut owed);
+        drop(state);
+        wake(owed);
+        self.note();
+        Poll::Pending
+    }
+
+    fn poll_waiting(&mut self, key: Key, cx: &mut Context<'_>) -> Poll<Option<T>> {
+        let mut state = self.chan.lock();
+        let waiter = state.receivers.get_mut(key);
+        match waiter {
+            Some(waiter) if waiter.fate == Fate::Waiting => {
+                let old = renew(waiter, cx.waker());
+                drop(state);
+                drop(old);
+                self.note();
+                Poll::Pending
+            }
+            _ => {
+                let waiter = state.receivers.remove(key);
+                drop(state);
+                self.stage = Stage::Over;
+                Poll::Ready(waiter.and_then(|waiter| waiter.value))
+            }
+        }
+    }
+
+    #[cold]
+    fn note(&self) {
+        let nil = self.stage == Stage::New;
+        let reason = if nil {
+            WaitReason::ChanReceiveNil
+        } else {
+            WaitReason::ChanReceive
+        };
+        note::set(reason, self.chan.address(), self.place);
+    }
+
+    /// Leaves the line; a value that was handed over goes to the next waiter, or back to the
+    /// front.
+    pub(crate) fn leave(&mut self) {
+        if let Stage::Waiting(key) = self.stage {
+            self.stage = Stage::Over;
+            let owed = self.chan.lock().leave_receiver(key);
+            wake(owed);
+        }
+    }
+
+    /// Takes the served waiter out.
+    pub(crate) fn settle(&mut self) -> Option<Waiter<T>> {
+        let Stage::Waiting(key) = self.stage else {
+            return None;
+        };
+        self.stage = Stage::Over;
+        self.chan.lock().receivers.remove(key)
+    }
+}
+
+/// The future of [`Receiver::recv`](crate::Receiver::recv).
+///
+/// # Cancel safety
+///
+/// Dropped, it leaves no waiter and loses nothing: a value that was already handed to it goes
+/// to the next waiting receiver, or to the front of the channel.
+#[must_use = "a receive does nothing until it is awaited"]
+pub struct Recv<'a, T> {
+    pub(crate) core: RecvCore<'a, T>,
+}
+
+impl<T> Future for Recv<'_, T> {
+    type Output = Option<T>;
+
+    #[inline]
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<T>> {
+        self.get_mut().core.poll(cx)
+    }
+}
+
+impl<T> Drop for Recv<'_, T> {
+    #[inline]
+    fn drop(&mut self) {
+        if let Stage::Waiting(_) = self.core.stage {
+            self.core.leave();
+        }
+    }
+}
+
+/// The future of [`Receiver::recv_many`](crate::Receiver::recv_many).
+///
+/// # Cancel safety
+///
+/// As [`Recv`]: nothing is lost, and the vector is untouched until it completes.
+#[must_use = "a receive does nothing until it is awaited"]
+pub struct RecvMany<'a, T> {
+    pub(crate) first: Recv<'a, T>,
+    pub(crate) buffer: &'a mut Vec<T>,
+    pub(crate) max: usize,
+}
+
+impl<T> Future for RecvMany<'_, T> {
+    type Output = usize;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<usize> {
+        let this = self.get_mut();
+        if this.max == 0 {
+            return Poll::Ready(0);
+        }
+        let Some(first) = ready!(this.first.core.poll(cx)) else {
+            return Poll::Ready(0);
+        };
+        this.buffer.push(first);
+        Poll::Ready(1 + this.take_ready())
+    }
+}
+
+impl<T> RecvMany<'_, T> {
+    /// Takes what is there, as one instant.
+    fn take_ready(&mut self) -> usize {
+        let mut owed = marmot_wait::WakeList::new();
+        let before = self.buffer.len();
+        let mut state = self.first.core.chan.lock();
+        while self.buffer.len() - before + 1 < self.max {
+            let Ok((value, waker)) = state.recv() else {
+                break;
+            };
+            self.buffer.push(value);
+            waker.into_iter().for_each(|waker| owed.push(waker));
+        }
+        drop(state);
+        owed.wake_all();
+        self.buffer.len() - before
+    }
+}
+
+impl<T> fmt::Debug for Recv<'_, T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Recv").finish_non_exhaustive()
+    }
+}
+
+impl<T> fmt::Debug for RecvMany<'_, T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("RecvMany").finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,3 @@
+//! Waiting on several operations at once.
+
+pub(crate) mod selection;

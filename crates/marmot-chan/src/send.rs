@@ -1,0 +1,450 @@
+//! The futures of a sender: one value sent, one taken from a slot, one place reserved.
+//!
+//! ```text
+//!   New ──done at once──▶ Over            New: the value is with the future
+//!    └──enlisted──▶ Waiting(key) ──▶ Over Waiting: it is with the waiter, in the channel
+//! ```
+
+use std::fmt;
+use std::future::Future;
+use std::panic::Location;
+use std::pin::Pin;
+use std::task::{Context, Poll, Waker, ready};
+
+use marmot_wait::{Key, WaitReason, WakeList, budget, note};
+
+use crate::channel::Channel;
+use crate::error::SendError;
+use crate::state::{Fate, Nature, Phase, Refused, State, Waiter, Who};
+
+/// Where an operation stands.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Stage {
+    New,
+    Waiting(Key),
+    Over,
+}
+
+/// How a send ended.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Sent {
+    Yes,
+    Closed,
+}
+
+/// One send: of the value in a slot, or of nothing, which reserves a place for one.
+pub(crate) struct SendCore<'a, T> {
+    pub(crate) chan: &'a Channel<T>,
+    pub(crate) stage: Stage,
+    pub(crate) place: &'static Location<'static>,
+    kind: Kind,
+}
+
+/// What is sent.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    Value,
+    Reservation,
+}
+
+impl<'a, T> SendCore<'a, T> {
+    pub(crate) fn value(chan: &'a Channel<T>, place: &'static Location<'static>) -> Self {
+        SendCore {
+            chan,
+            stage: Stage::New,
+            place,
+            kind: Kind::Value,
+        }
+    }
+
+    pub(crate) fn reservation(chan: &'a Channel<T>, place: &'static Location<'static>) -> Self {
+        SendCore {
+            kind: Kind::Reservation,
+            ..SendCore::value(chan, place)
+        }
+    }
+
+    /// Tries, under the lock. `None`: it would have to wait.
+    #[inline]
+    pub(crate) fn try_now(
+        &mut self,
+        state: &mut State<T>,
+        slot: &mut Option<T>,
+        owed: &mut Option<Waker>,
+    ) -> Option<Sent> {
+        let tried = match self.kind {
+            Kind::Value if slot.is_none() => return None,
+            Kind::Value => state.send_from(slot).map(|waker| *owed = waker),
+            Kind::Reservation => state.reserve(),
+        };
+        match tried {
+            Ok(()) => Some(Sent::Yes),
+            Err(Refused::Closed) => Some(Sent::Closed),
+            Err(Refused::Full) => None,
+        }
+    }
+
+    /// Joins the line, under the lock. Nothing to send, or a nil channel: it just never
+    /// happens.
+    pub(crate) fn enlist(&mut self, state: &mut State<T>, slot: &mut Option<T>, who: Who) {
+        let nothing = self.kind == Kind::Value && slot.is_none();
+        if !nothing && state.nature() != Nature::Nil {
+            self.stage = Stage::Waiting(state.enlist_sender(slot.take(), who));
+        }
+    }
+
+    /// Takes the served waiter's result, under the lock. The value is back in the slot unless
+    /// it was sent.
+    pub(crate) fn settle(&mut self, waiter: Option<Waiter<T>>, slot: &mut Option<T>) -> Sent {
+        self.stage = Stage::Over;
+        match waiter {
+            Some(waiter) if waiter.fate == Fate::Served => Sent::Yes,
+            Some(waiter) => {
+                *slot = waiter.value;
+                Sent::Closed
+            }
+            None => Sent::Closed,
+        }
+    }
+
+    #[inline]
+    pub(crate) fn poll(&mut self, slot: &mut Option<T>, cx: &mut Context<'_>) -> Poll<Sent> {
+        match self.stage {
+            Stage::New => self.poll_new(slot, cx),
+            Stage::Waiting(key) => self.poll_waiting(key, slot, cx),
+            Stage::Over => panic!("a send was polled after it had completed"),
+        }
+    }
+
+    #[inline]
+    fn poll_new(&mut self, slot: &mut Option<T>, cx: &mut Context<'_>) -> Poll<Sent> {
+        ready!(budget::poll_proceed(cx));
+        let mut owed = None;
+        let mut state = self.chan.lock();
+        if let Some(sent) = self.try_now(&mut state, slot, &mut owed) {
+            drop(state);
+            self.stage = Stage::Over;
+            wake(owed);
+            return Poll::Ready(sent);
+        }
+        self.enlist(&mut state, slot, Who::One(Some(cx.waker().clone())));
+        drop(state);
+        self.note();
+        Poll::Pending
+    }
+
+    fn poll_waiting(&mut self, key: Key, slot: &mut Option<T>, cx: &mut Context<'_>) -> Poll<Sent> {
+        let mut state = self.chan.lock();
+        let waiter = state.senders.get_mut(key);
+        match waiter.map_or(Fate::Closed, |waiter| waiter.fate) {
+            Fate::Waiting => {
+                let old = state
+                    .senders
+                    .get_mut(key)
+                    .and_then(|w| renew(w, cx.waker()));
+                drop(state);
+                drop(old);
+                self.note();
+                Poll::Pending
+            }
+            Fate::Nudged => {
+                drop(state);
+                self.poll_nudged(key, slot, cx)
+            }
+            Fate::Served | Fate::Closed => {
+                let waiter = state.senders.remove(key);
+                drop(state);
+                Poll::Ready(self.settle(waiter, slot))
+            }
+        }
+    }
+
+    /// Looks again; keeps its place if there is still no way.
+    #[cold]
+    fn poll_nudged(&mut self, key: Key, slot: &mut Option<T>, cx: &mut Context<'_>) -> Poll<Sent> {
+        let mut owed = None;
+        let mut state = self.chan.lock();
+        let mut value = state.senders.get_mut(key).and_then(|w| w.value.take());
+        if let Some(sent) = self.try_now(&mut state, &mut value, &mut owed) {
+            let _waiter = state.senders.remove(key);
+            drop(state);
+            *slot = value;
+            self.stage = Stage::Over;
+            wake(owed);
+            return Poll::Ready(sent);
+        }
+        if let Some(waiter) = state.senders.get_mut(key) {
+            waiter.value = value;
+            waiter.fate = Fate::Waiting;
+            waiter.who = Who::One(Some(cx.waker().clone()));
+        }
+        drop(state);
+        self.note();
+        Poll::Pending
+    }
+
+    #[cold]
+    fn note(&self) {
+        let nil = self.stage == Stage::New;
+        let reason = if nil {
+            WaitReason::ChanSendNil
+        } else {
+            WaitReason::ChanSend
+        };
+        note::set(reason, self.chan.address(), self.place);
+    }
+
+    /// Leaves the line. The value is back in the slot unless it was sent.
+    pub(crate) fn leave(&mut self, slot: &mut Option<T>) -> Option<Sent> {
+        let Stage::Waiting(key) = self.stage else {
+            return None;
+        };
+        let (waiter, owed) = self.chan.lock().leave_sender(key);
+        wake(owed);
+        Some(self.settle(waiter, slot))
+    }
+}
+
+/// Calls the waker, if one is owed.
+#[inline]
+pub(crate) fn wake(owed: Option<Waker>) {
+    if let Some(waker) = owed {
+        waker.wake();
+    }
+}
+
+/// Sees to it that the waiter wakes this waker. Gives the old one, to be dropped without a
+/// lock.
+pub(crate) fn renew<T>(waiter: &mut Waiter<T>, waker: &Waker) -> Option<Waker> {
+    match &mut waiter.who {
+        Who::One(Some(known)) if known.will_wake(waker) => None,
+        Who::One(slot) => slot.replace(waker.clone()),
+        Who::Case(..) => None,
+    }
+}
+
+/// The future of [`Sender::send`](crate::Sender::send).
+///
+/// # Cancel safety
+///
+/// Dropped, it has either not been sent, and its value is dropped with it, or it has been
+/// sent. It leaves no waiter.
+#[must_use = "a send does nothing until it is awaited"]
+pub struct SendValue<'a, T> {
+    pub(crate) core: SendCore<'a, T>,
+    pub(crate) value: Option<T>,
+}
+
+impl<T> Unpin for SendValue<'_, T> {}
+
+impl<T> Future for SendValue<'_, T> {
+    type Output = Result<(), SendError<T>>;
+
+    #[inline]
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let this = self.get_mut();
+        let sent = ready!(this.core.poll(&mut this.value, cx));
+        Poll::Ready(this.result(sent))
+    }
+}
+
+impl<T> SendValue<'_, T> {
+    #[inline]
+    pub(crate) fn result(&mut self, sent: Sent) -> Result<(), SendError<T>> {
+        match (sent, self.value.take()) {
+            (Sent::Closed, Some(value)) => Err(SendError(value)),
+            _ => Ok(()),
+        }
+    }
+}
+
+impl<T> Drop for SendValue<'_, T> {
+    #[inline]
+    fn drop(&mut self) {
+        if let Stage::Waiting(_) = self.core.stage {
+            self.core.leave(&mut self.value);
+        }
+    }
+}
+
+/// The future of [`Sender::send_from`](crate::Sender::send_from).
+///
+/// # Cancel safety
+///
+/// Dropped, it leaves no waiter, and the slot is empty exactly if the value was sent.
+#[must_use = "a send does nothing until it is awaited"]
+pub struct SendFrom<'a, T> {
+    pub(crate) core: SendCore<'a, T>,
+    pub(crate) slot: &'a mut Option<T>,
+}
+
+impl<T> Future for SendFrom<'_, T> {
+    /// On `Err` the value is in the slot.
+    type Output = Result<(), SendError<()>>;
+
+    #[inline]
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let this = self.get_mut();
+        let sent = ready!(this.core.poll(this.slot, cx));
+        Poll::Ready(slot_result(sent))
+    }
+}
+
+pub(crate) fn slot_result(sent: Sent) -> Result<(), SendError<()>> {
+    match sent {
+        Sent::Yes => Ok(()),
+        Sent::Closed => Err(SendError(())),
+    }
+}
+
+impl<T> Drop for SendFrom<'_, T> {
+    #[inline]
+    fn drop(&mut self) {
+        if let Stage::Waiting(_) = self.core.stage {
+            self.core.leave(self.slot);
+        }
+    }
+}
+
+/// The future of [`Sender::reserve`](crate::Sender::reserve).
+///
+/// # Cancel safety
+///
+/// Dropped, it leaves no waiter and holds no place.
+#[must_use = "a reservation does nothing until it is awaited"]
+pub struct Reserve<'a, T> {
+    pub(crate) core: SendCore<'a, T>,
+}
+
+impl<'a, T> Future for Reserve<'a, T> {
+    type Output = Result<Permit<'a, T>, SendError<()>>;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let this = self.get_mut();
+        let sent = ready!(this.core.poll(&mut None, cx));
+        Poll::Ready(this.result(sent))
+    }
+}
+
+impl<'a, T> Reserve<'a, T> {
+    pub(crate) fn result(&mut self, sent: Sent) -> Result<Permit<'a, T>, SendError<()>> {
+        slot_result(sent).map(|()| Permit {
+            chan: Some(self.core.chan),
+        })
+    }
+}
+
+impl<T> Drop for Reserve<'_, T> {
+    fn drop(&mut self) {
+        if self.core.leave(&mut None) == Some(Sent::Yes) {
+            // The place was granted, and nobody has taken it: the permit gives it back.
+            drop(self.result(Sent::Yes));
+        }
+    }
+}
+
+/// A place in a channel for one value.
+///
+/// On a buffered channel it is a slot of the buffer, on an unbuffered one the promise of a
+/// receiver that waits. Dropped unused, it gives the place to the next who waits.
+///
+/// # Examples
+///
+/// ```
+/// use marmot_chan::chan;
+/// # marmot_wait::park::block_on(async {
+/// let (tx, rx) = chan(1);
+/// let permit = tx.reserve().await?;
+/// assert!(tx.try_send(2).is_err(), "the place is taken");
+/// permit.send(1);
+/// assert_eq!(rx.recv().await, Some(1));
+/// # Ok::<(), marmot_chan::SendError<()>>(()) }).unwrap();
+/// ```
+#[must_use = "a permit that is dropped gives its place back"]
+pub struct Permit<'a, T> {
+    chan: Option<&'a Channel<T>>,
+}
+
+impl<T> Permit<'_, T> {
+    /// Sends the value. Never waits and never fails: the place is there.
+    ///
+    /// If the last receiver is gone, the value is dropped. On an unbuffered channel whose
+    /// promised receiver has left meanwhile, the value waits in the channel for the next.
+    pub fn send(mut self, value: T) {
+        if let Some(chan) = self.chan.take() {
+            let (lost, owed) = chan.lock().send_reserved(value);
+            wake(owed);
+            drop(lost);
+        }
+    }
+}
+
+impl<T> Drop for Permit<'_, T> {
+    fn drop(&mut self) {
+        if let Some(chan) = self.chan {
+            let mut owed = WakeList::new();
+            chan.lock().release(&mut owed);
+            owed.wake_all();
+        }
+    }
+}
+
+/// The future of [`Sender::closed`](crate::Sender::closed).
+///
+/// # Cancel safety
+///
+/// Dropped, it leaves no waiter.
+#[must_use = "a wait does nothing until it is awaited"]
+pub struct Closed<'a, T> {
+    pub(crate) chan: &'a Channel<T>,
+    pub(crate) key: Option<Key>,
+    pub(crate) place: &'static Location<'static>,
+}
+
+impl<T> Future for Closed<'_, T> {
+    type Output = ();
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
+        let this = self.get_mut();
+        let mut state = this.chan.lock();
+        if state.phase() != Phase::Open {
+            return Poll::Ready(());
+        }
+        let line = state.closers.get_or_insert_default();
+        let old = match this.key.and_then(|key| line.get_mut(key)) {
+            Some(Some(known)) if known.will_wake(cx.waker()) => None,
+            Some(slot) => slot.replace(cx.waker().clone()),
+            None => {
+                this.key = Some(line.push_back(Some(cx.waker().clone())));
+                None
+            }
+        };
+        drop(state);
+        drop(old);
+        note::set(WaitReason::ChanClosed, this.chan.address(), this.place);
+        Poll::Pending
+    }
+}
+
+impl<T> Drop for Closed<'_, T> {
+    fn drop(&mut self) {
+        if let Some(key) = self.key {
+            let mut state = self.chan.lock();
+            let waker = state.closers.as_mut().and_then(|line| line.remove(key));
+            drop(state);
+            drop(waker);
+        }
+    }
+}
+
+macro_rules! debug_by_name {
+    ($($name:ident)*) => {$(
+        impl<T> fmt::Debug for $name<'_, T> {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.debug_struct(stringify!($name)).finish_non_exhaustive()
+            }
+        }
+    )*};
+}
+
+debug_by_name!(SendValue SendFrom Reserve Permit Closed);

@@ -1,0 +1,496 @@
+//! What a channel is: buffer, line of receivers, line of senders, closed. It *decides*; it
+//! takes no lock, polls nothing and wakes nobody.
+//!
+//! ```text
+//!     senders                       buffer                      receivers
+//!   waiter waiter ──▶ room? ──▶ [ v v v v · · ] ──▶ value? ──▶ waiter waiter
+//!        └────────────────── nobody between ─────────────────────▲
+//!
+//!   a waiter:   Waiting ──served──▶ Served        its slot filled (receive) or emptied (send)
+//!                  │ └────close───▶ Closed        a sender's value is still in its slot
+//!                  └─────nudge────▶ Nudged        look again; it keeps its place
+//! ```
+//!
+//! Whoever serves a waiter detaches it and owes its owner a wake-up, which is handed to the
+//! caller. Only the owner removes its entry. Values move by direct handoff: a value sent to a
+//! waiting receiver never touches the buffer, and whoever makes room moves the first waiting
+//! sender's value into the buffer at once, so a send has happened at that moment.
+//!
+//! Invariants, outside the lock and apart from selects that are deciding (busy):
+//! - a receiver waits only if the buffer is empty;
+//! - a sender waits only if the buffer, with what is reserved, is full;
+//! - on an unbuffered channel there are never both waiting senders and waiting receivers that
+//!   could be matched.
+//!
+//! Go: `hchan`, `sudog`. Differs: reserved slots, and what a dropped operation gives back.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::task::Waker;
+
+use marmot_wait::{Key, WaitQueue, WakeList};
+
+use crate::error::{TryRecvError, TrySendError};
+use crate::select::selection::{Claim, Selection};
+
+/// Whether, and how, a channel was closed.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Phase {
+    /// It is not.
+    Open,
+    /// Somebody called `close`.
+    Explicitly,
+    /// The last sender is gone.
+    SendersGone,
+    /// The last receiver is gone.
+    ReceiversGone,
+}
+
+/// Where a channel comes from, which decides what dropping its handles means.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Nature {
+    /// From `chan`: closes with its last sender or receiver.
+    Counted,
+    /// From `Chan`: closes only explicitly.
+    Manual,
+    /// Go's nil channel: nothing ever happens on it.
+    Nil,
+}
+
+/// What became of a waiter.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Fate {
+    Waiting,
+    Served,
+    Closed,
+    Nudged,
+}
+
+/// Who waits.
+pub(crate) enum Who {
+    /// One operation on its own. The waker is gone once the waiter is served.
+    One(Option<Waker>),
+    /// The case with this number of a select.
+    Case(Arc<Selection>, u32),
+}
+
+/// One operation in one line. Go: `sudog`.
+pub(crate) struct Waiter<T> {
+    /// What a sender wants to send, or what a receiver was given. A sender without a value
+    /// waits for a reservation.
+    pub(crate) value: Option<T>,
+    pub(crate) who: Who,
+    pub(crate) fate: Fate,
+}
+
+impl<T> Waiter<T> {
+    pub(crate) fn new(value: Option<T>, who: Who) -> Waiter<T> {
+        Waiter {
+            value,
+            who,
+            fate: Fate::Waiting,
+        }
+    }
+}
+
+pub(crate) type Line<T> = WaitQueue<Waiter<T>>;
+
+/// A claimed waiter, and the wake-up its owner is owed.
+type Claimed<'a, T> = (&'a mut Waiter<T>, Option<Waker>);
+
+/// Which senders may be claimed.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Wanted {
+    Any,
+    WithValue,
+    Reservation,
+}
+
+impl Wanted {
+    fn fits<T>(self, waiter: &Waiter<T>) -> bool {
+        match self {
+            Wanted::Any => true,
+            Wanted::WithValue => waiter.value.is_some(),
+            Wanted::Reservation => waiter.value.is_none(),
+        }
+    }
+}
+
+/// Takes the first waiter that can be had out of its line.
+#[inline]
+fn claim<T>(line: &mut Line<T>, wanted: Wanted) -> Option<Claimed<'_, T>> {
+    let (_, front) = line.front_mut()?;
+    if wanted.fits(front)
+        && let Who::One(waker) = &mut front.who
+    {
+        let waker = waker.take();
+        return line.detach_front().map(|(_, waiter)| (waiter, waker));
+    }
+    claim_slow(line, wanted)
+}
+
+/// Passes by selects that are decided (which leave the line) or busy (which keep their place).
+#[inline(never)]
+fn claim_slow<T>(line: &mut Line<T>, wanted: Wanted) -> Option<Claimed<'_, T>> {
+    let mut at = line.front().map(|(key, _)| key);
+    while let Some(key) = at {
+        at = line.after(key).map(|(key, _)| key);
+        let waiter = line.get_mut(key)?;
+        if !wanted.fits(waiter) {
+            continue;
+        }
+        let claim = match &mut waiter.who {
+            Who::One(waker) => Claim::Won(waker.take()),
+            Who::Case(selection, case) => selection.claim(*case),
+        };
+        match claim {
+            Claim::Won(waker) => {
+                line.detach(key);
+                return line.get_mut(key).map(|waiter| (waiter, waker));
+            }
+            Claim::Lost => {
+                line.detach(key);
+            }
+            Claim::Busy => {}
+        }
+    }
+    None
+}
+
+/// The state of one channel.
+pub(crate) struct State<T> {
+    buffer: VecDeque<T>,
+    /// `usize::MAX`: unbounded.
+    capacity: usize,
+    /// Permits that are out: slots of the buffer, or waiting receivers of an unbuffered
+    /// channel, that are spoken for.
+    reserved: usize,
+    pub(crate) receivers: Line<T>,
+    pub(crate) senders: Line<T>,
+    /// Those who wait for the close. Rare, hence boxed.
+    pub(crate) closers: Option<Box<WaitQueue<Option<Waker>>>>,
+    phase: Phase,
+    nature: Nature,
+}
+
+impl<T> State<T> {
+    /// An open channel.
+    ///
+    /// # Panics
+    ///
+    /// If the buffer can't be allocated.
+    pub(crate) fn new(capacity: usize, nature: Nature) -> State<T> {
+        let mut buffer = VecDeque::new();
+        if capacity != usize::MAX {
+            assert!(
+                buffer.try_reserve_exact(capacity).is_ok(),
+                "makechan: size out of range"
+            );
+        }
+        State {
+            buffer,
+            capacity,
+            reserved: 0,
+            receivers: Line::new(),
+            senders: Line::new(),
+            closers: None,
+            phase: Phase::Open,
+            nature,
+        }
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.buffer.len()
+    }
+
+    pub(crate) fn capacity(&self) -> usize {
+        self.capacity
+    }
+
+    /// Whether a send would have to wait for room (or, unbuffered, for a receiver).
+    pub(crate) fn is_full(&self) -> bool {
+        !self.has_room()
+    }
+
+    pub(crate) fn phase(&self) -> Phase {
+        self.phase
+    }
+
+    pub(crate) fn nature(&self) -> Nature {
+        self.nature
+    }
+
+    #[inline]
+    pub(crate) fn is_open(&self) -> bool {
+        self.phase == Phase::Open
+    }
+
+    #[inline]
+    fn has_room(&self) -> bool {
+        self.buffer.len() + self.reserved < self.capacity
+    }
+
+    /// Whether a receiver waits that no permit has spoken for.
+    #[inline]
+    fn has_free_receiver(&self) -> bool {
+        !self.receivers.is_empty() && (self.capacity > 0 || self.receivers.len() > self.reserved)
+    }
+
+    /// Sends at once: to the first waiting receiver, or into the buffer.
+    #[inline]
+    pub(crate) fn send(&mut self, value: T) -> Result<Option<Waker>, TrySendError<T>> {
+        let mut value = Some(value);
+        match self.send_from(&mut value) {
+            Ok(owed) => Ok(owed),
+            Err(refused) => {
+                let value = value
+                    .take()
+                    .expect("a value that was not sent is still there");
+                Err(match refused {
+                    Refused::Full => TrySendError::Full(value),
+                    Refused::Closed => TrySendError::Closed(value),
+                })
+            }
+        }
+    }
+
+    /// Sends what is in `slot` at once, if there is a way; the slot is empty exactly then.
+    #[inline]
+    pub(crate) fn send_from(&mut self, slot: &mut Option<T>) -> Result<Option<Waker>, Refused> {
+        if !self.is_open() {
+            return Err(Refused::Closed);
+        }
+        if self.has_free_receiver()
+            && let Some((waiter, owed)) = claim(&mut self.receivers, Wanted::Any)
+        {
+            waiter.value = slot.take();
+            waiter.fate = Fate::Served;
+            return Ok(owed);
+        }
+        if self.has_room() {
+            self.buffer.extend(slot.take());
+            return Ok(None);
+        }
+        Err(Refused::Full)
+    }
+
+    /// Receives at once: from the buffer, or from the first waiting sender.
+    #[inline]
+    pub(crate) fn recv(&mut self) -> Result<(T, Option<Waker>), TryRecvError> {
+        if let Some(value) = self.buffer.pop_front() {
+            let owed = if self.senders.is_empty() {
+                None
+            } else {
+                self.fill_room()
+            };
+            return Ok((value, owed));
+        }
+        if self.capacity == 0
+            && let Some((waiter, owed)) = claim(&mut self.senders, Wanted::WithValue)
+            && let Some(value) = waiter.value.take()
+        {
+            waiter.fate = Fate::Served;
+            return Ok((value, owed));
+        }
+        Err(if self.is_drained() {
+            TryRecvError::Closed
+        } else {
+            TryRecvError::Empty
+        })
+    }
+
+    /// Whether no value can come any more.
+    fn is_drained(&self) -> bool {
+        !self.is_open() && self.buffer.is_empty() && self.reserved == 0
+    }
+
+    /// Gives room, if there is any, to the first waiting sender.
+    #[inline]
+    fn fill_room(&mut self) -> Option<Waker> {
+        if !self.has_room() {
+            return None;
+        }
+        let (waiter, owed) = claim(&mut self.senders, Wanted::Any)?;
+        waiter.fate = Fate::Served;
+        match waiter.value.take() {
+            Some(value) => self.buffer.push_back(value),
+            None => self.reserved += 1,
+        }
+        owed
+    }
+
+    /// Joins the line of receivers. A permit that waits for a receiver may be owed a wake-up.
+    pub(crate) fn enlist_receiver(&mut self, who: Who) -> (Key, Option<Waker>) {
+        let key = self.receivers.push_back(Waiter::new(None, who));
+        let owed = if self.capacity == 0 && !self.senders.is_empty() {
+            self.grant()
+        } else {
+            None
+        };
+        (key, owed)
+    }
+
+    /// Joins the line of senders.
+    pub(crate) fn enlist_sender(&mut self, value: Option<T>, who: Who) -> Key {
+        self.senders.push_back(Waiter::new(value, who))
+    }
+
+    /// Promises a waiting receiver of an unbuffered channel to the first who waits for a
+    /// permit.
+    fn grant(&mut self) -> Option<Waker> {
+        if !self.has_free_receiver() {
+            return None;
+        }
+        let (waiter, owed) = claim(&mut self.senders, Wanted::Reservation)?;
+        waiter.fate = Fate::Served;
+        self.reserved += 1;
+        owed
+    }
+
+    /// Reserves at once, if there is a way.
+    pub(crate) fn reserve(&mut self) -> Result<(), Refused> {
+        if !self.is_open() {
+            return Err(Refused::Closed);
+        }
+        let free = if self.capacity == 0 {
+            self.has_free_receiver()
+        } else {
+            self.has_room()
+        };
+        if !free {
+            return Err(Refused::Full);
+        }
+        self.reserved += 1;
+        Ok(())
+    }
+
+    /// A permit is used. The value comes back, to be dropped without a lock, if nobody can
+    /// ever receive it.
+    pub(crate) fn send_reserved(&mut self, value: T) -> (Option<T>, Option<Waker>) {
+        self.reserved -= 1;
+        if self.phase == Phase::ReceiversGone {
+            return (Some(value), None);
+        }
+        (None, self.deliver(value, End::Back))
+    }
+
+    /// A permit is given back unused.
+    pub(crate) fn release(&mut self, owed: &mut WakeList) {
+        self.reserved -= 1;
+        if self.is_drained() {
+            return self.tell_receivers(owed);
+        }
+        let next = if self.capacity == 0 {
+            self.nudge_sender()
+        } else {
+            self.fill_room()
+        };
+        next.into_iter().for_each(|waker| owed.push(waker));
+    }
+
+    /// Asks the first waiting sender of an unbuffered channel to look again: a receiver that
+    /// was spoken for is free. It keeps its place.
+    fn nudge_sender(&mut self) -> Option<Waker> {
+        if !self.has_free_receiver() {
+            return None;
+        }
+        let (_, waiter) = self.senders.front_mut()?;
+        match &mut waiter.who {
+            Who::One(waker) => {
+                waiter.fate = Fate::Nudged;
+                waker.take()
+            }
+            Who::Case(selection, _) => selection.nudge(),
+        }
+    }
+
+    /// To the first waiting receiver, or into the buffer at this end, above capacity if need
+    /// be.
+    fn deliver(&mut self, value: T, end: End) -> Option<Waker> {
+        if let Some((waiter, owed)) = claim(&mut self.receivers, Wanted::Any) {
+            waiter.value = Some(value);
+            waiter.fate = Fate::Served;
+            return owed;
+        }
+        match end {
+            End::Front => self.buffer.push_front(value),
+            End::Back => self.buffer.push_back(value),
+        }
+        None
+    }
+
+    /// A receiver that is dropped gives back what it was handed: it is the oldest value.
+    pub(crate) fn give_back(&mut self, value: T) -> Option<Waker> {
+        self.deliver(value, End::Front)
+    }
+
+    /// A receiver leaves its line. It learns what became of it, and passes a value on if it
+    /// was given one.
+    pub(crate) fn leave_receiver(&mut self, key: Key) -> Option<Waker> {
+        let value = self.receivers.remove(key)?.value?;
+        self.give_back(value)
+    }
+
+    /// A sender leaves its line: its value, if it was not sent, and who is owed a wake-up
+    /// because it had been nudged.
+    pub(crate) fn leave_sender(&mut self, key: Key) -> (Option<Waiter<T>>, Option<Waker>) {
+        let waiter = self.senders.remove(key);
+        let nudged = waiter
+            .as_ref()
+            .is_some_and(|waiter| waiter.fate == Fate::Nudged);
+        let owed = if nudged { self.nudge_sender() } else { None };
+        (waiter, owed)
+    }
+
+    /// Closes. `false` if it was closed already, with nobody owed anything.
+    pub(crate) fn close(&mut self, how: Phase, owed: &mut WakeList) -> bool {
+        if !self.is_open() {
+            if how == Phase::Explicitly {
+                self.phase = how;
+            }
+            return false;
+        }
+        self.phase = how;
+        if self.is_drained() {
+            self.tell_receivers(owed);
+        }
+        tell(&mut self.senders, owed);
+        if let Some(closers) = &mut self.closers {
+            while let Some((_, waker)) = closers.detach_front() {
+                waker.take().into_iter().for_each(|waker| owed.push(waker));
+            }
+        }
+        true
+    }
+
+    fn tell_receivers(&mut self, owed: &mut WakeList) {
+        tell(&mut self.receivers, owed);
+    }
+
+    /// The values nobody can receive any more, to be dropped without a lock.
+    pub(crate) fn take_buffer(&mut self) -> VecDeque<T> {
+        std::mem::take(&mut self.buffer)
+    }
+}
+
+/// Tells everybody in a line that the channel is closed.
+fn tell<T>(line: &mut Line<T>, owed: &mut WakeList) {
+    while let Some((waiter, waker)) = claim(line, Wanted::Any) {
+        waiter.fate = Fate::Closed;
+        waker.into_iter().for_each(|waker| owed.push(waker));
+    }
+}
+
+/// Why an operation can't be done at once.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Refused {
+    Full,
+    Closed,
+}
+
+/// Which end of the buffer.
+#[derive(Clone, Copy)]
+enum End {
+    Front,
+    Back,
+}
