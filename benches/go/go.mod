@@ -1,0 +1,3 @@
+module marmot/benches
+
+go 1.22

@@ -1,0 +1,105 @@
+// The rows of the benchmarks in Go, for the tables in docs/BENCHMARKS.md.
+//
+//	go run . -list                              the names of the rows
+//	go run . [-procs 2] [-row name] [-laps n]   one line for each row:
+//
+//	row procs wall_ns cpu_ns peak_kib
+//
+// wall_ns and cpu_ns are nanoseconds for each operation, peak_kib is the most memory the
+// process had so far. A tenth of the laps is run first and not measured. What a lap and an
+// operation are is said at the row of the same name under benches/rows.
+package main
+
+import (
+	"bufio"
+	"flag"
+	"fmt"
+	"os"
+	"runtime"
+	"strconv"
+	"strings"
+	"syscall"
+	"time"
+)
+
+// A row: operations in a lap, laps in a round, and the work.
+type row struct {
+	name string
+	lap  int
+	laps int
+	run  func(laps int)
+}
+
+func rows() []row {
+	return append(schedulerRows(), channelRows()...)
+}
+
+func main() {
+	list := flag.Bool("list", false, "print the names of the rows")
+	name := flag.String("row", "", "only this row")
+	laps := flag.Int("laps", 0, "laps to measure; 0: the row's own number")
+	procs := flag.Int("procs", 0, "GOMAXPROCS; 0: 1 and then 2")
+	flag.Parse()
+	for _, r := range rows() {
+		if *list {
+			fmt.Println(r.name)
+		} else if *name == "" || *name == r.name {
+			all(r, *laps, *procs)
+		}
+	}
+}
+
+func all(r row, laps, procs int) {
+	if laps == 0 {
+		laps = r.laps
+	}
+	if procs != 0 {
+		measure(r, laps, procs)
+		return
+	}
+	measure(r, laps, 1)
+	measure(r, laps, 2)
+}
+
+func measure(r row, laps, procs int) {
+	runtime.GOMAXPROCS(procs)
+	r.run(max(1, laps/10))
+	cpu, start := cpuTime(), time.Now()
+	r.run(laps)
+	wall := time.Since(start)
+	cpu = cpuTime() - cpu
+	operations := float64(laps * r.lap)
+	fmt.Printf("%s %d %.3f %.3f %d\n", r.name, procs,
+		float64(wall.Nanoseconds())/operations, float64(cpu.Nanoseconds())/operations, peakKib())
+}
+
+func cpuTime() time.Duration {
+	var usage syscall.Rusage
+	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &usage); err != nil {
+		panic(err)
+	}
+	return time.Duration(usage.Utime.Nano() + usage.Stime.Nano())
+}
+
+// peakKib reads VmHWM; 0 where there is no /proc.
+func peakKib() int {
+	file, err := os.Open("/proc/self/status")
+	if err != nil {
+		return 0
+	}
+	defer file.Close()
+	for lines := bufio.NewScanner(file); lines.Scan(); {
+		if rest, ok := strings.CutPrefix(lines.Text(), "VmHWM:"); ok {
+			kib, _ := strconv.Atoi(strings.Fields(rest)[0])
+			return kib
+		}
+	}
+	return 0
+}
+
+// check ends the program if the work was not done.
+func check(ok bool, what string) {
+	if !ok {
+		panic(what)
+	}
+}

@@ -1,0 +1,51 @@
+//! What a piece of work costs: time on the wall, and processor time of the whole process.
+
+#![expect(unsafe_code, reason = "getrusage is a C function")]
+
+use std::mem::MaybeUninit;
+use std::time::{Duration, Instant};
+
+/// What something has cost.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Cost {
+    /// Time on the wall.
+    pub wall: Duration,
+    /// Processor time, user and system, all threads.
+    pub cpu: Duration,
+}
+
+impl Cost {
+    /// What `work` costs.
+    pub fn of(work: impl FnOnce()) -> Self {
+        let cpu = cpu_time();
+        let start = Instant::now();
+        work();
+        let wall = start.elapsed();
+        Self {
+            wall,
+            cpu: cpu_time().saturating_sub(cpu),
+        }
+    }
+}
+
+/// Processor time of this process so far.
+///
+/// # Panics
+///
+/// If the system does not know, which POSIX excludes.
+#[must_use]
+pub fn cpu_time() -> Duration {
+    let mut usage = MaybeUninit::<libc::rusage>::zeroed();
+    // SAFETY: getrusage writes one rusage to the pointer, which is valid for that.
+    let code = unsafe { libc::getrusage(libc::RUSAGE_SELF, usage.as_mut_ptr()) };
+    assert_eq!(code, 0, "getrusage knows RUSAGE_SELF");
+    // SAFETY: zeroed at first, which is a value of this plain C struct, then written.
+    let usage = unsafe { usage.assume_init() };
+    duration(usage.ru_utime) + duration(usage.ru_stime)
+}
+
+fn duration(time: libc::timeval) -> Duration {
+    let seconds = u64::try_from(time.tv_sec).unwrap_or(0);
+    let micros = u64::try_from(time.tv_usec).unwrap_or(0);
+    Duration::from_secs(seconds) + Duration::from_micros(micros)
+}

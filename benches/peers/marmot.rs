@@ -1,0 +1,137 @@
+//! Marmot: the only file here that names it.
+
+use std::fmt::Debug;
+use std::future::Future;
+use std::time::Duration;
+
+use benches::peer::{Abilities, Capacity, Channel, Runtime, Value};
+use marmot::chan::{Receiver, Sender, chan, unbounded};
+use marmot::runtime::{self, JoinHandle};
+use marmot::{select, time};
+
+/// The runtime, as `#[marmot::main]` makes it but for the number of Ps.
+#[derive(Debug)]
+pub struct Marmot(runtime::Runtime);
+
+impl Runtime for Marmot {
+    type Handle<T: Value> = JoinHandle<T>;
+    type Put<T: Value> = Sender<T>;
+    type Take<T: Value> = Receiver<T>;
+
+    fn start(workers: usize) -> Self {
+        let rt = runtime::Runtime::builder()
+            .max_procs(workers)
+            .build()
+            .expect("a runtime can be started");
+        Self(rt)
+    }
+
+    fn run<F>(&self, root: F) -> F::Output
+    where
+        F: Future + Send + 'static,
+        F::Output: Value,
+    {
+        let root = self.0.spawn(root);
+        self.0.block_on(root).expect("the root does not panic")
+    }
+
+    fn go_from_outside<F>(&self, task: F)
+    where
+        F: Future<Output = ()> + Send + 'static,
+    {
+        drop(self.0.spawn(task));
+    }
+
+    fn spawn<F>(task: F) -> JoinHandle<F::Output>
+    where
+        F: Future + Send + 'static,
+        F::Output: Value,
+    {
+        marmot::spawn(task)
+    }
+
+    fn go<F>(task: F)
+    where
+        F: Future<Output = ()> + Send + 'static,
+    {
+        drop(marmot::spawn(task));
+    }
+
+    async fn join<T: Value>(handle: JoinHandle<T>) -> T {
+        handle.await.expect("the goroutine does not panic")
+    }
+
+    async fn yield_now() {
+        runtime::gosched().await;
+    }
+
+    async fn sleep(time: Duration) {
+        time::sleep(time).await;
+    }
+
+    fn once<T: Value>() -> (Sender<T>, Receiver<T>) {
+        chan(1)
+    }
+
+    fn put<T: Value>(end: Sender<T>, value: T) {
+        assert!(end.try_send(value).is_ok(), "there is room for one");
+    }
+
+    async fn take<T: Value>(end: Receiver<T>) -> T {
+        end.recv().await.expect("a value is put")
+    }
+}
+
+/// Marmot's channel. It runs under any executor, so it takes part twice: with our
+/// scheduler, and on tokio.
+#[derive(Debug)]
+pub struct Chan;
+
+impl Channel for Chan {
+    const CAN: Abilities = Abilities::ALL;
+
+    type Tx<T: Value + Debug + Unpin> = Sender<T>;
+    type Rx<T: Value + Debug + Unpin> = Receiver<T>;
+
+    fn new<T: Value + Debug + Unpin>(capacity: Capacity) -> (Sender<T>, Receiver<T>) {
+        match capacity {
+            Capacity::Rendezvous => chan(0),
+            Capacity::Bounded(capacity) => chan(capacity),
+            Capacity::Unbounded => unbounded(),
+        }
+    }
+
+    async fn send<T: Value + Debug + Unpin>(tx: &mut Sender<T>, value: T) -> bool {
+        tx.send(value).await.is_ok()
+    }
+
+    async fn recv<T: Value + Debug + Unpin>(rx: &mut Receiver<T>) -> Option<T> {
+        rx.recv().await
+    }
+
+    fn clone_rx<T: Value + Debug + Unpin>(rx: &Receiver<T>) -> Receiver<T> {
+        rx.clone()
+    }
+
+    async fn recv_of_2<T: Value + Debug + Unpin>(rxs: &mut [Receiver<T>; 2]) -> Option<T> {
+        let [a, b] = rxs;
+        select! {
+            v = a.recv() => v,
+            v = b.recv() => v,
+        }
+    }
+
+    async fn recv_of_8<T: Value + Debug + Unpin>(rxs: &mut [Receiver<T>; 8]) -> Option<T> {
+        let [a, b, c, d, e, f, g, h] = rxs;
+        select! {
+            v = a.recv() => v,
+            v = b.recv() => v,
+            v = c.recv() => v,
+            v = d.recv() => v,
+            v = e.recv() => v,
+            v = f.recv() => v,
+            v = g.recv() => v,
+            v = h.recv() => v,
+        }
+    }
+}
