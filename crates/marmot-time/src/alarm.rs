@@ -28,7 +28,7 @@ use std::time::{Duration, Instant};
 
 use marmot_wait::{Key, WaitQueue, WaitReason, WakeList, budget, clock, note};
 
-use crate::clock::{NEVER, nanos, now_ns};
+use crate::clock::{NEVER, nanos, next_tick, now_ns};
 use crate::lanes::{self, Registration};
 
 /// A deadline, those who wait for it, and where it is registered while they do.
@@ -193,10 +193,7 @@ impl State {
             return None;
         }
         let due = self.deadline.take()?;
-        self.deadline = (now - due).checked_div(self.period).map(|missed| {
-            let ahead = self.period.saturating_mul(missed.saturating_add(1));
-            due.saturating_add(ahead)
-        });
+        self.deadline = next_tick(due, self.period, now);
         clock::instant_of(due)
     }
 

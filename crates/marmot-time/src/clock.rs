@@ -33,3 +33,10 @@ pub(crate) fn at(instant: Instant) -> u64 {
     let deadline = clock::ns_of(instant);
     if deadline <= now_ns() { PAST } else { deadline }
 }
+
+/// When the next value is due: whole periods after this one, and after now. `None` without a
+/// period.
+pub(crate) fn next_tick(due: u64, period: u64, now: u64) -> Option<u64> {
+    let missed = (now - due).checked_div(period)?;
+    Some(due.saturating_add(period.saturating_mul(missed.saturating_add(1))))
+}

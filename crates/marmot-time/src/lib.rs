@@ -2,6 +2,7 @@
 //!
 //! - [`sleep()`], [`sleep_until`], [`timeout()`], [`timeout_at`]: futures that know the time.
 //! - [`Timer`], [`Ticker`], [`after_func`]: Go's timers, with the rules of Go 1.23.
+//! - [`after`], [`tick`]: deadlines as channels.
 //! - [`ms`], [`secs`]: durations in short.
 //! - [`lanes`], [`Group`]: for those who write a runtime.
 //!
@@ -15,6 +16,7 @@
 
 #![forbid(unsafe_code)]
 
+mod after;
 mod alarm;
 mod announce;
 mod background;
@@ -32,6 +34,7 @@ mod timeout;
 mod timer;
 mod units;
 
+pub use after::{after, tick};
 pub use func::{AfterFunc, after_func};
 pub use group::Group;
 pub use sleep::{Sleep, sleep, sleep_until};
