@@ -300,19 +300,9 @@ fn stamp_of(id: u64) -> u32 {
 mod tests {
     use std::collections::BTreeMap;
 
+    use marmot_testing::Rng;
+
     use super::{KEEP, Key, TimerQueue};
-
-    /// xorshift64*: repeatable, and enough to choose with.
-    struct Rng(u64);
-
-    impl Rng {
-        fn below(&mut self, n: u64) -> u64 {
-            self.0 ^= self.0 >> 12;
-            self.0 ^= self.0 << 25;
-            self.0 ^= self.0 >> 27;
-            (self.0.wrapping_mul(0x2545_F491_4F6C_DD1D) >> 33) % n
-        }
-    }
 
     /// The same queue, written so that one sees at once that it is right.
     #[derive(Default)]
@@ -343,18 +333,18 @@ mod tests {
                 gone: Vec::new(),
                 names: 0,
                 now: 0,
-                rng: Rng(seed),
+                rng: Rng::seeded(seed),
             }
         }
 
         fn any(&mut self) -> Option<u32> {
-            let n = self.model.by_name.len() as u64;
+            let n = self.model.by_name.len();
             let chosen = self.rng.below(n.max(1));
-            self.model.by_name.keys().nth(chosen as usize).copied()
+            self.model.by_name.keys().nth(chosen).copied()
         }
 
         fn insert(&mut self) {
-            let deadline = self.now + self.rng.below(1000);
+            let deadline = self.now + self.rng.below(1000) as u64;
             let key = self.queue.insert(deadline, self.names);
             self.model.by_name.insert(self.names, (deadline, key));
             self.names += 1;
@@ -369,14 +359,14 @@ mod tests {
 
         fn reset(&mut self) {
             let Some(name) = self.any() else { return };
-            let to = self.now + self.rng.below(1000);
+            let to = self.now + self.rng.below(1000) as u64;
             let (deadline, key) = self.model.by_name.get_mut(&name).expect("chosen");
             *deadline = to;
             assert!(self.queue.reset(*key, to));
         }
 
         fn advance(&mut self) {
-            self.now += self.rng.below(100);
+            self.now += self.rng.below(100) as u64;
             while let Some(name) = self.queue.pop_due(self.now) {
                 let (deadline, key) = self.model.by_name.remove(&name).expect("still there");
                 assert!(deadline <= self.now, "handed out early");
@@ -413,7 +403,7 @@ mod tests {
     #[test]
     fn the_queue_does_what_the_obvious_model_does() {
         for seed in 1..=40 {
-            let mut pair = Pair::new(seed * 0x9E37_79B9);
+            let mut pair = Pair::new(seed);
             for _ in 0..2000 {
                 pair.step();
             }
@@ -426,9 +416,9 @@ mod tests {
     #[test]
     fn a_crowd_is_handed_out_in_the_order_of_its_deadlines() {
         let mut queue = TimerQueue::new();
-        let mut rng = Rng(7);
+        let mut rng = Rng::seeded(7);
         for _ in 0..10_000 {
-            let at = rng.below(1 << 40);
+            let at = rng.below(1 << 40) as u64;
             queue.insert(at, at);
         }
         let mut last = 0;

@@ -1,0 +1,247 @@
+//! What the lanes promise to whoever writes a runtime.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::task::{Context, Wake, Waker};
+use std::thread;
+use std::time::Duration;
+
+use marmot_testing::{ByHand, within};
+use marmot_time::{Group, Sleep, Timer, lanes, ms, secs, sleep};
+use marmot_wait::{clock, set_lane};
+
+const LIMIT: Duration = Duration::from_secs(20);
+const NONE: u64 = u64::MAX;
+
+struct Runtime {
+    group: Arc<Group>,
+    interrupts: Arc<AtomicUsize>,
+}
+
+impl Runtime {
+    fn new() -> Runtime {
+        let interrupts = Arc::new(AtomicUsize::new(0));
+        let counted = Arc::clone(&interrupts);
+        Runtime {
+            group: Group::new(Box::new(move || {
+                counted.fetch_add(1, Ordering::SeqCst);
+            })),
+            interrupts,
+        }
+    }
+
+    fn interrupts(&self) -> usize {
+        self.interrupts.load(Ordering::SeqCst)
+    }
+
+    /// A sleep in this lane, polled once.
+    fn armed(&self, lane: u32, long: Duration) -> ByHand<Sleep> {
+        let before = set_lane(Some(lane));
+        let mut sleep = ByHand::new(sleep(long));
+        sleep.expect_pending();
+        set_lane(before);
+        sleep
+    }
+}
+
+#[test]
+fn only_an_earlier_timer_interrupts_the_sleeper() {
+    let rt = Runtime::new();
+    let (a, b) = (rt.group.open_lane(), rt.group.open_lane());
+    let _hour = rt.armed(a, secs(3600));
+    assert_eq!(rt.interrupts(), 0, "nobody sleeps");
+    let until = rt.group.prepare_sleep([a, b].into_iter());
+    assert_eq!(until, lanes::deadline_cell(a).load(Ordering::SeqCst));
+    let _later = rt.armed(b, secs(7200));
+    assert_eq!(rt.interrupts(), 0, "it is due after the sleep");
+    let _sooner = rt.armed(b, secs(60));
+    assert_eq!(rt.interrupts(), 1);
+    rt.group.end_sleep();
+    let _soonest = rt.armed(a, secs(1));
+    assert_eq!(rt.interrupts(), 1, "nobody sleeps");
+}
+
+#[test]
+fn bringing_a_timer_forward_interrupts_too() {
+    let rt = Runtime::new();
+    let lane = rt.group.open_lane();
+    let before = set_lane(Some(lane));
+    let timer = Timer::new(secs(3600));
+    let mut waiting = ByHand::new(timer.recv());
+    waiting.expect_pending();
+    let first = rt.group.prepare_sleep([lane].into_iter());
+    timer.reset(secs(60));
+    assert_eq!(rt.interrupts(), 1);
+    rt.group.end_sleep();
+    assert!(rt.group.prepare_sleep([lane].into_iter()) < first);
+    rt.group.end_sleep();
+    set_lane(before);
+}
+
+#[test]
+fn who_goes_to_sleep_learns_the_exact_deadline() {
+    let rt = Runtime::new();
+    let lane = rt.group.open_lane();
+    let lanes_of = || [lane].into_iter();
+    assert_eq!(rt.group.prepare_sleep(lanes_of()), NONE);
+    let hour = rt.armed(lane, secs(3600));
+    let exact = rt.group.prepare_sleep(lanes_of());
+    let minute = rt.armed(lane, secs(60));
+    assert!(rt.group.prepare_sleep(lanes_of()) < exact);
+    drop(minute);
+    assert_eq!(rt.group.prepare_sleep(lanes_of()), exact);
+    drop(hour);
+    assert_eq!(rt.group.prepare_sleep(lanes_of()), NONE);
+    assert_eq!(lanes::live(lane), 0);
+}
+
+#[test]
+fn making_and_dropping_timers_disturbs_a_sleeper_once() {
+    let rt = Runtime::new();
+    let lane = rt.group.open_lane();
+    rt.group.prepare_sleep([lane].into_iter());
+    for _ in 0..100 {
+        drop(rt.armed(lane, secs(5)));
+    }
+    assert_eq!(rt.interrupts(), 1);
+}
+
+#[test]
+fn a_crowd_fires_in_the_order_of_its_deadlines() {
+    let rt = Runtime::new();
+    let lane = rt.group.open_lane();
+    let crowd: Vec<_> = (1..=100)
+        .map(|n| rt.armed(lane, secs(n * 37 % 101 + 1)))
+        .collect();
+    let halfway = clock::now_ns() + 51_u64 * 1_000_000_000;
+    let fired = lanes::fire(lane, halfway);
+    let woken = crowd.iter().filter(|sleep| sleep.wakes() == 1).count();
+    assert_eq!(fired, woken);
+    assert_eq!(lanes::live(lane), 100 - fired);
+    assert!(lanes::deadline_cell(lane).load(Ordering::SeqCst) > halfway);
+    assert_eq!(lanes::fire(lane, u64::MAX), 100 - fired);
+    assert_eq!(lanes::deadline_cell(lane).load(Ordering::SeqCst), NONE);
+}
+
+#[test]
+fn a_closed_lane_leaves_its_timers_to_the_thread_of_ours() {
+    within(LIMIT, || {
+        let rt = Runtime::new();
+        let lane = rt.group.open_lane();
+        let (done, ended) = std::sync::mpsc::channel();
+        let before = set_lane(Some(lane));
+        let mut nap = Box::pin(sleep(ms(20)));
+        let waker = Waker::from(Arc::new(Send(done)));
+        assert!(
+            nap.as_mut()
+                .poll_once(&mut Context::from_waker(&waker))
+                .is_pending()
+        );
+        rt.group.close_lane(lane);
+        ended.recv().expect("the sleep ends without its runtime");
+        // The lane is still this thread's, but takes nothing new.
+        marmot_wait::park::block_on(sleep(ms(1)));
+        assert_eq!(lanes::live(lane), 0);
+        set_lane(before);
+    });
+}
+
+/// Tells a channel that it was woken.
+struct Send(std::sync::mpsc::Sender<()>);
+
+impl Wake for Send {
+    fn wake(self: Arc<Self>) {
+        self.0.send(()).expect("the test listens");
+    }
+}
+
+trait PollOnce: Future {
+    fn poll_once(
+        self: std::pin::Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> std::task::Poll<Self::Output> {
+        self.poll(cx)
+    }
+}
+
+impl<F: Future> PollOnce for F {}
+
+#[test]
+fn lanes_are_used_again_and_old_handles_find_nothing_in_them() {
+    let rt = Runtime::new();
+    // Tests that run beside this one open lanes too, and may snatch the one just closed.
+    for _ in 0..1000 {
+        let lane = rt.group.open_lane();
+        let mut old = rt.armed(lane, secs(3600));
+        assert_eq!(lanes::fire(lane, u64::MAX), 1);
+        rt.group.close_lane(lane);
+        let again = rt.group.open_lane();
+        if again == lane {
+            let mut new = rt.armed(lane, secs(3600));
+            old.expect_ready();
+            drop(old);
+            assert_eq!(lanes::live(lane), 1, "the new one is not the old one");
+            new.expect_pending();
+            return;
+        }
+        rt.group.close_lane(again);
+    }
+    panic!("no lane was used again");
+}
+
+#[test]
+fn one_panicking_waker_does_not_keep_the_others_asleep() {
+    struct Panics;
+    impl Wake for Panics {
+        fn wake(self: Arc<Self>) {
+            panic!("a waker that panics");
+        }
+    }
+    let rt = Runtime::new();
+    let lane = rt.group.open_lane();
+    let before = set_lane(Some(lane));
+    let mut bad = ByHand::new(sleep(secs(1)));
+    let waker = Waker::from(Arc::new(Panics));
+    assert!(bad.poll_with(&mut Context::from_waker(&waker)).is_pending());
+    set_lane(before);
+    let good = rt.armed(lane, secs(2));
+    let ended = catch_unwind(AssertUnwindSafe(|| lanes::fire(lane, u64::MAX)));
+    assert!(ended.is_err());
+    assert_eq!(good.wakes(), 1);
+    assert_eq!(lanes::live(lane), 0);
+}
+
+#[test]
+fn threads_that_arm_and_drop_in_one_lane_leave_it_empty() {
+    within(LIMIT, || {
+        let rt = Runtime::new();
+        let lane = rt.group.open_lane();
+        let threads: Vec<_> = (0..4_u64)
+            .map(|seed| {
+                thread::spawn(move || {
+                    set_lane(Some(lane));
+                    let mut kept = Vec::new();
+                    for n in 0..5000_u64 {
+                        let mut nap = ByHand::new(sleep(Duration::from_nanos(
+                            1_000_000_000 + (n * 7919 + seed) % 1000,
+                        )));
+                        nap.expect_pending();
+                        kept.push(nap);
+                        if n % 3 != 0 {
+                            kept.swap_remove((n * 31 % kept.len() as u64) as usize);
+                        }
+                    }
+                    kept
+                })
+            })
+            .collect();
+        let kept: Vec<_> = threads
+            .into_iter()
+            .flat_map(|thread| thread.join().expect("it ends well"))
+            .collect();
+        assert_eq!(lanes::live(lane), kept.len());
+        assert_eq!(lanes::fire(lane, u64::MAX), kept.len());
+        assert!(kept.iter().all(|nap| nap.wakes() == 1));
+    });
+}
