@@ -1,1 +1,27 @@
 //! Mutex, RwLock, WaitGroup, Once, Cond, Semaphore and the rest of Go's sync, async and cancel-safe.
+//!
+//! Everything here waits without holding a thread, under any executor. Every future may be
+//! dropped at any time: it leaves no waiter behind, and what it had been given (a lock, a
+//! permit, a signal) goes to the next in line. Each operation that waits has a `_blocking`
+//! twin for plain threads. Wakers are never called, and values of the program never dropped,
+//! while a lock of this crate is held.
+//!
+//! There is no poisoning: a guard dropped by a panic releases its lock, as Go's deferred
+//! `Unlock` does. Forgetting a guard is safe; the lock then stays taken.
+
+#[macro_use]
+mod loom;
+
+mod fatal;
+mod line;
+mod mutex;
+mod semaphore;
+mod spawn;
+mod wait_group;
+
+/// The atomic types of the standard library, under Go's name for them.
+pub use std::sync::atomic;
+
+pub use mutex::{Lock, LockOwned, Mutex, MutexGuard, OwnedMutexGuard};
+pub use semaphore::{Acquire, AcquireOwned, OwnedPermit, Permit, Semaphore};
+pub use wait_group::{Wait, WaitGroup, WaitGroupGuard};

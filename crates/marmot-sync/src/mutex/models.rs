@@ -1,0 +1,1 @@
+//! The mutex in every interleaving.

@@ -1,0 +1,1 @@
+//! The semaphore in every interleaving.

@@ -1,0 +1,1 @@
+//! The wait group in every interleaving.

@@ -1,0 +1,186 @@
+//! How many are still at work, and who waits for them.
+//!
+//! ```text
+//!   state = count * 2 + QUEUED        (as a signed number, so that below zero is seen)
+//!
+//!   add(n):  fetch_add(2n);  below zero: undone, panic
+//!                            zero and QUEUED: everybody in the line is released
+//!   wait:    zero: done;     else set QUEUED, join the line
+//! ```
+//!
+//! After Go's `sync.WaitGroup`. A wait is over at the moment the count is zero, even if it is
+//! polled only after more work was added.
+
+use std::task::{Context, Poll, Waker};
+
+use marmot_wait::{Key, WaitQueue, WaitReason, WakeList};
+
+use crate::line::{Place, enter, rearm};
+use crate::loom::{AtomicU64, InnerMutex, Ordering};
+
+/// Somebody is in the line.
+const QUEUED: u64 = 1;
+
+/// What `add` found wrong. Nothing has changed then.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Misuse {
+    /// More were done than there were.
+    Negative,
+    /// Work was added while the last was ending and somebody waited for that.
+    Concurrent,
+}
+
+impl Misuse {
+    /// Go's words.
+    pub(super) fn text(self) -> &'static str {
+        match self {
+            Misuse::Negative => "sync: negative WaitGroup counter",
+            Misuse::Concurrent => "sync: WaitGroup misuse: Add called concurrently with Wait",
+        }
+    }
+}
+
+pub(super) struct RawWaitGroup {
+    state: AtomicU64,
+    /// Those who wait; `None` once released. Under this lock no waker is called, cloned or
+    /// dropped.
+    line: InnerMutex<WaitQueue<Option<Waker>>>,
+}
+
+fn count(state: u64) -> i64 {
+    state.cast_signed() >> 1
+}
+
+impl RawWaitGroup {
+    const_fn! {
+        pub(super) const fn new() -> RawWaitGroup {
+            RawWaitGroup {
+                state: AtomicU64::new(0),
+                line: InnerMutex::new(WaitQueue::new()),
+            }
+        }
+    }
+
+    pub(super) fn count(&self) -> i64 {
+        // ORDERING: Relaxed, the answer may be old when the caller reads it.
+        count(self.state.load(Ordering::Relaxed))
+    }
+
+    #[inline]
+    pub(super) fn add(&self, n: i64) -> Result<(), Misuse> {
+        let step = n.wrapping_mul(2).cast_unsigned();
+        // ORDERING: Release publishes what this goroutine did to the wait that its step lets
+        // go; Acquire, for the step to zero, takes in what all the others published, to be
+        // passed on through the line's lock. Pairs with the load in `is_done` and with itself.
+        let before = self.state.fetch_add(step, Ordering::AcqRel);
+        let after = before.wrapping_add(step);
+        if before & QUEUED == 0 && count(after) >= 0 {
+            return Ok(());
+        }
+        self.add_slow(before, step)
+    }
+
+    #[cold]
+    fn add_slow(&self, before: u64, step: u64) -> Result<(), Misuse> {
+        let after = before.wrapping_add(step);
+        let misuse = if count(after) < 0 {
+            Misuse::Negative
+        } else if count(before) == 0 && step != 0 {
+            Misuse::Concurrent
+        } else {
+            if count(after) == 0 {
+                self.release_all();
+            }
+            return Ok(());
+        };
+        // ORDERING: Relaxed, takes back a step that publishes nothing.
+        self.state.fetch_sub(step, Ordering::Relaxed);
+        Err(misuse)
+    }
+
+    fn release_all(&self) {
+        let mut owed = WakeList::new();
+        let mut line = enter(&self.line);
+        while let Some((_, waker)) = line.detach_front() {
+            if let Some(waker) = waker.take() {
+                owed.push(waker);
+            }
+        }
+        // ORDERING: Relaxed: those released learn of everything through the line's lock.
+        self.state.fetch_and(!QUEUED, Ordering::Relaxed);
+        drop(line);
+        owed.wake_all();
+    }
+
+    #[inline]
+    fn is_done(&self) -> bool {
+        // ORDERING: Acquire pairs with the Release of every step in `add`: they are one
+        // chain of read-modify-writes, so zero shows the work of all.
+        count(self.state.load(Ordering::Acquire)) == 0
+    }
+
+    #[inline]
+    pub(super) fn poll_wait(&self, place: &mut Place, cx: &mut Context<'_>) -> Poll<()> {
+        if place.key.is_none() && self.is_done() {
+            return Poll::Ready(());
+        }
+        self.poll_wait_slow(place, cx)
+    }
+
+    #[cold]
+    fn poll_wait_slow(&self, place: &mut Place, cx: &mut Context<'_>) -> Poll<()> {
+        let mut waker = Some(cx.waker().clone());
+        let mut line = enter(&self.line);
+        match place.key {
+            Some(key) if !line.is_linked(key) => {
+                // Its waker was taken when it was released: nothing is dropped here.
+                line.remove(key);
+                place.key = None;
+                return Poll::Ready(());
+            }
+            Some(key) => {
+                if let Some(slot) = line.get_mut(key) {
+                    rearm(slot, &mut waker);
+                }
+            }
+            None if self.done_or_announce() => return Poll::Ready(()),
+            None => place.key = Some(line.push_back(waker.take())),
+        }
+        drop(line);
+        place.pending(WaitReason::WaitGroupWait, self)
+    }
+
+    /// Whether the count is zero; if not, says that somebody waits. Under the line's lock.
+    fn done_or_announce(&self) -> bool {
+        // ORDERING: Acquire as in `is_done`, here and below.
+        let mut state = self.state.load(Ordering::Acquire);
+        while count(state) != 0 {
+            // An exchange even where it changes nothing: a step to zero is either before it,
+            // and seen here, or after it, and sees QUEUED.
+            match self.state.compare_exchange_weak(
+                state,
+                state | QUEUED,
+                Ordering::Acquire,
+                Ordering::Acquire,
+            ) {
+                Ok(_) => return false,
+                Err(now) => state = now,
+            }
+        }
+        true
+    }
+
+    /// A waiting future is dropped.
+    #[cold]
+    pub(super) fn abandon(&self, key: Key) {
+        let gone;
+        let mut line = enter(&self.line);
+        gone = line.remove(key);
+        if line.is_empty() {
+            // ORDERING: Relaxed: a step that still sees QUEUED finds an empty line.
+            self.state.fetch_and(!QUEUED, Ordering::Relaxed);
+        }
+        drop(line);
+        drop(gone);
+    }
+}
