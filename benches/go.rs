@@ -3,6 +3,7 @@
 use std::env;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
+use std::time::Duration;
 
 use crate::table::Sample;
 
@@ -75,6 +76,18 @@ impl Program {
             .output()
             .ok()?;
         parse(&text(&output))
+    }
+
+    /// The command that runs a ticker beside hogs for so long: what they do, how many they
+    /// are, and for how many milliseconds at a time.
+    #[must_use]
+    pub fn hogs(&self, workers: usize, load: &[String; 3], time: Duration) -> Command {
+        let mut command = Command::new(&self.path);
+        command
+            .args(["-hogs", &load[0], "-tasks", &load[1], "-ms", &load[2]])
+            .args(["-procs", &workers.to_string()])
+            .args(["-time", &format!("{}ms", time.as_millis())]);
+        command
     }
 }
 

@@ -117,7 +117,11 @@ impl Load {
             Self::Block(tasks, time) => ("block", tasks, time),
             Self::Burn(tasks, time) => ("burn", tasks, time),
         };
-        [what.to_owned(), tasks.to_string(), time.as_millis().to_string()]
+        [
+            what.to_owned(),
+            tasks.to_string(),
+            time.as_millis().to_string(),
+        ]
     }
 }
 
@@ -169,17 +173,175 @@ async fn hog<R: Runtime>(load: Load, mut seed: u64) {
     }
 }
 
-#[expect(clippy::print_stdout, reason = "the parent reads it")]
-fn child<R: Runtime>(workers: usize, load: Load) -> ! {
+fn child<R: Runtime>(workers: usize, load: Load) {
     let rt = R::start(workers);
     rt.go_from_outside(ticker::<R>());
-    let (Load::Block(tasks, _) | Load::Burn(tasks, _)) = load else {
-        return report(&rt);
-    };
-    for seed in 0..tasks {
-        rt.go_from_outside(hog::<R>(load, seed as u64));
+    if let Load::Block(tasks, _) | Load::Burn(tasks, _) = load {
+        for seed in 0..tasks {
+            rt.go_from_outside(hog::<R>(load, seed as u64));
+        }
     }
-    report(&rt)
+    thread::sleep(TIME);
+    report();
+    // The hogs never end, so neither would a runtime that waits for them.
+    process::exit(0);
 }
 
-fn main() {}
+/// `p50 p99 max ticks`, in microseconds.
+#[expect(clippy::print_stdout, reason = "the parent reads it")]
+fn report() {
+    let mut ticks = TICKS.lock().unwrap();
+    let unfinished = ticks.0.map(late_us);
+    ticks.1.extend(unfinished.filter(|&late| late > 0.0));
+    let late = sorted(&ticks.1);
+    let at = |share| quantile(&late, share);
+    println!(
+        "{:.1} {:.1} {:.1} {}",
+        at(0.5),
+        at(0.99),
+        at(1.0),
+        late.len()
+    );
+}
+
+/// `--child peer workers case`
+fn be_child(task: &[String]) {
+    let [peer, workers, name] = task else {
+        panic!("--child wants a peer, workers and a case");
+    };
+    let workers = workers.parse().expect("workers are a number");
+    let case = CASES
+        .iter()
+        .find(|case| case.name == name)
+        .expect("the case exists");
+    match peer.as_str() {
+        "tokio" => child::<peers::tokio::Tokio>(workers, case.load),
+        "smol" => child::<peers::smol::Smol>(workers, case.load),
+        other => panic!("no peer {other}"),
+    }
+}
+
+// ---- the parent: starts the cases, counts threads, judges
+
+/// Ours first; the others only if asked for by name or in this list.
+const PEERS: [&str; 3] = ["tokio", "smol", go::NAME];
+
+/// Whose bars they are.
+const OURS: &str = "marmot";
+
+/// What a case has shown.
+#[derive(Clone, Copy, Debug)]
+struct Figures {
+    p50_us: f64,
+    p99_us: f64,
+    max_us: f64,
+    ticks: u64,
+    threads: u64,
+}
+
+fn command(peer: &str, workers: usize, case: &Case, go: Option<&go::Program>) -> Option<Command> {
+    if peer == go::NAME {
+        return Some(go?.hogs(workers, &case.load.words(), TIME));
+    }
+    let mut command = Command::new(env::current_exe().ok()?);
+    command.args(["--child", peer, &workers.to_string(), case.name]);
+    Some(command)
+}
+
+/// Runs a case to its end, while counting its threads.
+fn run(mut command: Command) -> Option<Figures> {
+    let mut child = command.stdout(Stdio::piped()).spawn().ok()?;
+    let pid = child.id().to_string();
+    let mut threads = 0;
+    while child.try_wait().ok()?.is_none() {
+        threads = threads.max(Status::of(&pid).threads);
+        thread::sleep(ms(5));
+    }
+    let mut text = String::new();
+    child.stdout.take()?.read_to_string(&mut text).ok()?;
+    let mut words = text.split_whitespace();
+    Some(Figures {
+        p50_us: words.next()?.parse().ok()?,
+        p99_us: words.next()?.parse().ok()?,
+        max_us: words.next()?.parse().ok()?,
+        ticks: words.next()?.parse().ok()?,
+        threads,
+    })
+}
+
+impl Bar {
+    fn is_met(&self, figures: &Figures, workers: usize) -> bool {
+        let threads = self.threads.map(|others| others + workers as u64);
+        figures.p99_us < self.p99_us && threads.is_none_or(|limit| figures.threads <= limit)
+    }
+}
+
+/// The case again, twice: a bar is missed if it is missed two times in three. One miss may
+/// be the machine's.
+fn missed(bar: &Bar, first: Figures, workers: usize, again: impl Fn() -> Option<Figures>) -> bool {
+    if bar.is_met(&first, workers) {
+        return false;
+    }
+    let met = |_| again().is_some_and(|figures| bar.is_met(&figures, workers));
+    !(0..2).all(met)
+}
+
+#[expect(clippy::print_stdout, reason = "the table is what the program is for")]
+fn print(case: &Case, workers: usize, peer: &str, figures: &Figures) {
+    println!(
+        "| {} | {workers} | {peer} | {:.0} | {:.0} | {:.0} | {} | {} |",
+        case.load.describe(),
+        figures.p50_us,
+        figures.p99_us,
+        figures.max_us,
+        figures.ticks,
+        figures.threads,
+    );
+}
+
+/// All peers in one case; the names of the bars that ours missed.
+fn case(case: &Case, workers: usize, args: &Args, go: Option<&go::Program>) -> Option<String> {
+    let mut failed = false;
+    for peer in PEERS.iter().filter(|peer| args.wants_peer(peer)) {
+        let again = || run(command(peer, workers, case, go)?);
+        let Some(figures) = again() else { continue };
+        print(case, workers, peer, &figures);
+        if let (true, Some(bar)) = (args.check && *peer == OURS, &case.bar) {
+            failed |= missed(bar, figures, workers, again);
+        }
+    }
+    failed.then(|| format!("{} with {workers} workers", case.name))
+}
+
+#[expect(clippy::print_stdout, reason = "the table is what the program is for")]
+fn main() {
+    let args = Args::of_process();
+    if let Some(task) = &args.child {
+        return be_child(task);
+    }
+    let cases: Vec<_> = CASES
+        .iter()
+        .filter(|case| args.bench && args.wants(&format!("hogs/{}", case.name)))
+        .collect();
+    if cases.is_empty() {
+        return;
+    }
+    let go = go::Program::build(Path::new(env!("CARGO_TARGET_TMPDIR")));
+    println!("{}", machine::describe());
+    println!(
+        "Lateness of a sleep of 1 ms, {} s a case:\n",
+        TIME.as_secs()
+    );
+    println!("| beside | workers | peer | p50 us | p99 us | max us | ticks | threads |");
+    println!("|---|--:|---|--:|--:|--:|--:|--:|");
+    let mut missed = Vec::new();
+    for &workers in &args.workers {
+        for each in &cases {
+            missed.extend(case(each, workers, &args, go.as_ref()));
+        }
+    }
+    if !missed.is_empty() {
+        eprintln!("bars missed: {}", missed.join(", "));
+        process::exit(1);
+    }
+}

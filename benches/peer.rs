@@ -129,7 +129,7 @@ pub trait Channel: 'static {
     /// The sending end.
     type Tx<T: Value + Debug + Unpin>: Clone + Send + 'static;
     /// The receiving end.
-    type Rx<T: Value + Debug + Unpin>: Send + 'static;
+    type Rx<T: Value + Debug + Unpin>: Send + Sync + 'static;
 
     /// Both ends of a new channel.
     fn new<T: Value + Debug + Unpin>(capacity: Capacity) -> (Self::Tx<T>, Self::Rx<T>);
@@ -152,6 +152,17 @@ pub trait Channel: 'static {
     /// Where [`Abilities::many_receivers`] is false.
     fn clone_rx<T: Value + Debug + Unpin>(_rx: &Self::Rx<T>) -> Self::Rx<T> {
         panic!("this channel has one receiver")
+    }
+
+    /// Receives through a receiving end that others wait at too.
+    ///
+    /// # Panics
+    ///
+    /// Where [`Abilities::many_receivers`] is false.
+    fn recv_shared<T: Value + Debug + Unpin>(
+        _rx: &Self::Rx<T>,
+    ) -> impl Future<Output = Option<T>> + Send {
+        async { panic!("this channel has one receiver") }
     }
 
     /// Receives from the first of two that has something.

@@ -5,6 +5,10 @@
 //
 //	row procs wall_ns cpu_ns peak_kib
 //
+//	go run . -hogs burn -tasks 4 -ms 50 -procs 2    lateness of a ticker beside hogs:
+//
+//	p50_us p99_us max_us ticks
+//
 // wall_ns and cpu_ns are nanoseconds for each operation, peak_kib is the most memory the
 // process had so far. A tenth of the laps is run first and not measured. What a lap and an
 // operation are is said at the row of the same name under benches/rows.
@@ -39,7 +43,16 @@ func main() {
 	name := flag.String("row", "", "only this row")
 	laps := flag.Int("laps", 0, "laps to measure; 0: the row's own number")
 	procs := flag.Int("procs", 0, "GOMAXPROCS; 0: 1 and then 2")
+	load := flag.String("hogs", "", "instead of rows, a ticker beside hogs: nothing, block or burn")
+	tasks := flag.Int("tasks", 4, "how many hogs")
+	ms := flag.Int("ms", 50, "milliseconds that a hog takes at a time")
+	length := flag.Duration("time", 3*time.Second, "how long hogs run")
 	flag.Parse()
+	if *load != "" {
+		runtime.GOMAXPROCS(max(1, *procs))
+		beside(*load, *tasks, time.Duration(*ms)*time.Millisecond, *length)
+		return
+	}
 	for _, r := range rows() {
 		if *list {
 			fmt.Println(r.name)

@@ -1,8 +1,8 @@
-//! What the system says about this process: memory and threads.
+//! What the system says about a process: memory and threads.
 
 use std::fs;
 
-/// Figures from `/proc/self/status`; zeros where there is none.
+/// Figures from `/proc/<process>/status`; zeros where there is none.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Status {
     /// Memory in use, in KiB.
@@ -14,10 +14,17 @@ pub struct Status {
 }
 
 impl Status {
-    /// As it is now.
+    /// Of this process, as it is now.
     #[must_use]
     pub fn read() -> Self {
-        fs::read_to_string("/proc/self/status").map_or_else(|_| Self::default(), |s| parse(&s))
+        Self::of("self")
+    }
+
+    /// Of the process with this number, as it is now.
+    #[must_use]
+    pub fn of(process: &str) -> Self {
+        fs::read_to_string(format!("/proc/{process}/status"))
+            .map_or_else(|_| Self::default(), |text| parse(&text))
     }
 }
 

@@ -38,6 +38,10 @@ impl Channel for AsyncChannel {
         rx.clone()
     }
 
+    async fn recv_shared<T: Value + Debug + Unpin>(rx: &Receiver<T>) -> Option<T> {
+        rx.recv().await.ok()
+    }
+
     async fn recv_of_2<T: Value + Debug + Unpin>(rxs: &mut [Receiver<T>; 2]) -> Option<T> {
         let [a, b] = rxs;
         tokio::select! {

@@ -110,6 +110,10 @@ impl Channel for Crossbeam {
         rx.clone()
     }
 
+    async fn recv_shared<T: Value + Debug + Unpin>(rx: &Receiver<T>) -> Option<T> {
+        rx.recv().ok()
+    }
+
     async fn recv_of_2<T: Value + Debug + Unpin>(rxs: &mut [Receiver<T>; 2]) -> Option<T> {
         recv_of(rxs)
     }

@@ -35,6 +35,10 @@ impl Channel for Flume {
         rx.clone()
     }
 
+    async fn recv_shared<T: Value + Debug + Unpin>(rx: &Receiver<T>) -> Option<T> {
+        rx.recv_async().await.ok()
+    }
+
     async fn recv_of_2<T: Value + Debug + Unpin>(rxs: &mut [Receiver<T>; 2]) -> Option<T> {
         let [a, b] = rxs;
         tokio::select! {

@@ -38,4 +38,8 @@ impl Channel for Kanal {
     fn clone_rx<T: Value + Debug + Unpin>(rx: &AsyncReceiver<T>) -> AsyncReceiver<T> {
         rx.clone()
     }
+
+    async fn recv_shared<T: Value + Debug + Unpin>(rx: &AsyncReceiver<T>) -> Option<T> {
+        rx.recv().await.ok()
+    }
 }

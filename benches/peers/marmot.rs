@@ -113,6 +113,10 @@ impl Channel for Chan {
         rx.clone()
     }
 
+    async fn recv_shared<T: Value + Debug + Unpin>(rx: &Receiver<T>) -> Option<T> {
+        rx.recv().await
+    }
+
     async fn recv_of_2<T: Value + Debug + Unpin>(rxs: &mut [Receiver<T>; 2]) -> Option<T> {
         let [a, b] = rxs;
         select! {
