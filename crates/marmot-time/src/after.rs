@@ -135,7 +135,8 @@ impl Post {
 
     fn arm(self: &Arc<Self>, state: &mut State) {
         if state.deadline != NEVER {
-            state.registration = lanes::arm(state.deadline, Waker::from(Arc::clone(self)));
+            let waker = Waker::from(Arc::clone(self));
+            state.registration = lanes::arm_again(state.registration, state.deadline, waker);
         }
     }
 
@@ -151,6 +152,10 @@ impl Post {
         }
         let (due, now) = (state.deadline, now_ns());
         if due > now {
+            // Rung for nothing; or by somebody whose clock is ahead, and then out of the lane.
+            if !lanes::rearm(state.registration, due) {
+                self.arm(&mut state);
+            }
             return;
         }
         state.deadline = next_tick(due, state.period, now).unwrap_or(NEVER);

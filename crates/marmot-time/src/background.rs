@@ -69,11 +69,9 @@ pub(crate) fn group() -> &'static Arc<Group> {
     &background().group
 }
 
-/// Whether this is the lane of the background thread.
-pub(crate) fn is_its(lane: u32) -> bool {
-    BACKGROUND
-        .get()
-        .is_some_and(|background| background.id == lane)
+/// The number of its own lane, if it has started.
+pub(crate) fn own_lane() -> Option<u32> {
+    BACKGROUND.get().map(|background| background.id)
 }
 
 fn background() -> &'static Background {

@@ -127,21 +127,31 @@ impl Func {
             None | Some(NEVER) => {
                 lanes::disarm(state.registration);
             }
-            Some(deadline) if lanes::rearm(state.registration, deadline) => {}
-            Some(deadline) => {
-                state.registration = lanes::arm(deadline, Waker::from(Arc::clone(self)));
-            }
+            Some(deadline) => self.register(&mut state, deadline),
         }
         before.is_some()
     }
 
-    /// The lane says that the time has come; perhaps a time that was changed meanwhile.
+    /// The lane says that the time has come.
     fn ring(self: &Arc<Self>) {
         let mut state = self.lock();
-        let due = state.deadline.is_some_and(|at| at <= now_ns());
-        let run = due.then(|| state.begin()).flatten();
+        let Some(deadline) = state.deadline else {
+            return;
+        };
+        if deadline > now_ns() {
+            // Set anew meanwhile; or by somebody whose clock is ahead, and then out of the lane.
+            self.register(&mut state, deadline);
+            return;
+        }
+        let run = state.begin();
         drop(state);
         self.run(run);
+    }
+
+    fn register(self: &Arc<Self>, state: &mut State, deadline: u64) {
+        if deadline != NEVER && !lanes::rearm(state.registration, deadline) {
+            state.registration = lanes::arm(deadline, Waker::from(Arc::clone(self)));
+        }
     }
 
     /// Gives the function a goroutine of its own.

@@ -76,12 +76,13 @@ struct Inner {
     open: bool,
 }
 
-/// Where a timer is registered: the lane, and the place in it.
+/// Where a timer is registered: the lane, and the place in it. Two words, so that it travels
+/// in registers.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Registration {
     id: u64,
-    index: u32,
-    lane: u32,
+    /// The lane, and the index in it.
+    place: u64,
 }
 
 impl Registration {
@@ -93,29 +94,46 @@ impl Registration {
     const fn none(lane: u32) -> Registration {
         Registration {
             id: 0,
-            index: 0,
-            lane,
+            place: (lane as u64) << 32,
         }
     }
 
+    #[inline]
+    fn new(lane: u32, key: Key) -> Registration {
+        Registration {
+            id: key.id,
+            place: u64::from(lane) << 32 | u64::from(key.index),
+        }
+    }
+
+    #[inline]
     pub(crate) fn is_new(self) -> bool {
-        self.lane == Registration::NEW.lane
+        self.place == Registration::NEW.place
     }
 
     /// Whether there may be something to take back.
+    #[inline]
     pub(crate) fn is_armed(self) -> bool {
-        self.lane < Registration::DUE.lane
+        self.place < Registration::DUE.place
     }
 
+    #[inline]
+    #[expect(
+        clippy::cast_possible_truncation,
+        reason = "the lower half of the place is the index"
+    )]
     fn key(self) -> Key {
         Key {
-            index: self.index,
+            index: self.place as u32,
             id: self.id,
         }
     }
 
+    #[inline]
     fn lane(self) -> &'static Lane {
-        lane_of(self.lane).expect("a registration names a lane that was made")
+        let lane = (self.place >> 32) as usize;
+        let lane = TABLE.get(lane).and_then(|lane| lane.get());
+        lane.expect("a registration names a lane that was made")
     }
 }
 
@@ -130,21 +148,22 @@ pub(crate) enum Fate {
 }
 
 /// Arms a timer: this waker is called when the deadline has come, unless it is taken back.
+#[inline]
 pub(crate) fn arm(deadline: u64, waker: Waker) -> Registration {
-    let lane = marmot_wait::lane().and_then(lane_of);
-    let lane = lane.unwrap_or_else(background::lane);
-    match lane.arm(deadline, waker) {
-        Ok(registration) => registration,
-        Err(waker) => arm_elsewhere(deadline, waker),
+    match marmot_wait::lane().and_then(lane_of) {
+        Some(lane) => lane.arm(deadline, waker),
+        None => background::lane().arm(deadline, waker),
     }
 }
 
-/// The lane was closed under a thread that still names it.
-#[cold]
-fn arm_elsewhere(deadline: u64, waker: Waker) -> Registration {
-    background::lane()
-        .arm(deadline, waker)
-        .unwrap_or_else(|_| unreachable!("the lane of the background thread is never closed"))
+/// Arms a timer again from its own waker, in the lane it has fired in: whoever serves that
+/// lane, which may be any thread, does not draw the timer into its own.
+pub(crate) fn arm_again(fired: Registration, deadline: u64, waker: Waker) -> Registration {
+    if fired.is_armed() {
+        fired.lane().arm(deadline, waker)
+    } else {
+        arm(deadline, waker)
+    }
 }
 
 /// Asks after a timer, and has this waker called in place of the one before.
@@ -169,6 +188,7 @@ pub(crate) fn poll(registration: Registration, waker: &Waker) -> Fate {
 }
 
 /// Takes a timer back; says whether it still was waited for.
+#[inline]
 pub(crate) fn disarm(registration: Registration) -> bool {
     registration.is_armed() && registration.lane().disarm(registration.key())
 }
@@ -193,15 +213,17 @@ pub fn deadline_cell(lane: u32) -> &'static AtomicU64 {
 /// Wakes whoever waits for a deadline in this lane that is not after `now_ns`; says how many.
 ///
 /// Any thread may serve any lane. The wakers are called with no lock held; if one panics the
-/// others are still called, and the panic goes on.
+/// others are still called, and the panic goes on. Timers that are armed meanwhile have to wait
+/// for the next call once those that were there have been served, so it always ends.
 pub fn fire(lane: u32, now_ns: u64) -> usize {
     let Some(lane) = lane_of(lane) else { return 0 };
-    let mut fired = 0;
-    while look(&lane.deadline) <= now_ns {
-        let owed = lane.take_due(now_ns);
+    let (mut fired, mut at_most) = (0, usize::MAX);
+    while look(&lane.deadline) <= now_ns && fired < at_most {
+        let (owed, were_there) = lane.take_due(now_ns);
         if owed.is_empty() {
             break;
         }
+        at_most = at_most.min(were_there);
         fired += owed.len();
         owed.wake_all();
     }
@@ -214,12 +236,22 @@ pub fn live(lane: u32) -> usize {
     lane_of(lane).map_or(0, |lane| lane.lock().queue.len())
 }
 
+/// How many timers are waited for in lanes that no runtime serves: who reports a deadlock has
+/// to ask, for one of them may wake a goroutine.
+#[must_use]
+pub fn live_outside() -> usize {
+    let mut unserved_lanes = Vec::new();
+    unserved(&mut unserved_lanes);
+    unserved_lanes.extend(background::own_lane());
+    unserved_lanes.into_iter().map(live).sum()
+}
+
 /// The exact earliest deadline of a lane; `u64::MAX` for none.
 pub(crate) fn next_deadline(lane: u32) -> u64 {
     lane_of(lane).map_or(EVER, Lane::tight_deadline)
 }
 
-/// The lanes that no runtime serves, one of which the background thread made for itself.
+/// The lanes that were closed: no runtime serves them.
 pub(crate) fn unserved(into: &mut Vec<u32>) {
     into.clear();
     into.extend_from_slice(&registry().closed);
@@ -234,7 +266,7 @@ pub(crate) fn open(group: &Arc<Group>) -> u32 {
 
 /// Closes a lane; its timers go to the background thread.
 pub(crate) fn close(id: u32) {
-    if background::is_its(id) {
+    if background::own_lane() == Some(id) {
         return;
     }
     let Some(lane) = lane_of(id) else { return };
@@ -301,20 +333,19 @@ impl Lane {
         self.inner.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Gives the waker back if the lane is closed.
     #[inline]
-    fn arm(&self, deadline: u64, waker: Waker) -> Result<Registration, Waker> {
+    fn arm(&self, deadline: u64, waker: Waker) -> Registration {
         let mut inner = self.lock();
         if !inner.open {
-            return Err(waker);
+            drop(inner);
+            // Closed under a thread that still names it. That other lane never is.
+            return background::lane().arm(deadline, waker);
         }
-        let Key { index, id } = inner.queue.insert(deadline, waker);
-        self.lowered(inner, deadline);
-        Ok(Registration {
-            id,
-            index,
-            lane: self.id,
-        })
+        let key = inner.queue.insert(deadline, waker);
+        if deadline < look(&self.deadline) {
+            self.lowered(inner, deadline);
+        }
+        Registration::new(self.id, key)
     }
 
     fn rearm(&self, key: Key, deadline: u64) -> bool {
@@ -322,11 +353,14 @@ impl Lane {
         let was_there = inner.queue.reset(key, deadline);
         if was_there {
             self.slacken();
-            self.lowered(inner, deadline);
+            if deadline < look(&self.deadline) {
+                self.lowered(inner, deadline);
+            }
         }
         was_there
     }
 
+    #[inline]
     fn disarm(&self, key: Key) -> bool {
         let mut inner = self.lock();
         let removed = inner.queue.remove(key);
@@ -340,13 +374,8 @@ impl Lane {
         removed.is_some()
     }
 
-    /// After a deadline was added: tells others if it is the earliest, and the sleeper if it
-    /// would oversleep it.
-    #[inline]
+    /// A deadline is the earliest now: tells others, and the sleeper if it would oversleep it.
     fn lowered(&self, inner: MutexGuard<'_, Inner>, deadline: u64) {
-        if deadline >= look(&self.deadline) {
-            return;
-        }
         let ring = match &inner.group {
             Some(group) if group.sleeper().lower(&self.deadline, deadline) => {
                 Some(Arc::clone(group))
@@ -393,9 +422,11 @@ impl Lane {
         }
     }
 
-    fn take_due(&self, now: u64) -> WakeList {
+    /// A batch of wakers whose time has come, and how many timers there were before.
+    fn take_due(&self, now: u64) -> (WakeList, usize) {
         let mut owed = WakeList::new();
         let mut inner = self.lock();
+        let were_there = inner.queue.len();
         while owed.len() < BATCH {
             let Some(waker) = inner.queue.pop_due(now) else {
                 break;
@@ -403,7 +434,7 @@ impl Lane {
             owed.push(waker);
         }
         self.tighten(&mut inner);
-        owed
+        (owed, were_there)
     }
 
     /// Takes no more timers from now on; says whether none is left, or `None` if it was

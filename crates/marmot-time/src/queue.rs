@@ -45,12 +45,33 @@ struct Entry<T> {
     value: T,
 }
 
+/// Two words, so that it travels in registers.
 #[derive(Clone, Copy, Debug)]
 struct Node {
     /// Not later than the deadline of the entry.
     at: u64,
-    index: u32,
-    stamp: u32,
+    /// The entry's index, and whether it is this entry's own: index and stamp.
+    whose: u64,
+}
+
+impl Node {
+    #[inline]
+    fn new(at: u64, index: u32, stamp: u32) -> Node {
+        Node {
+            at,
+            whose: u64::from(index) << 32 | u64::from(stamp),
+        }
+    }
+
+    #[inline]
+    fn index(self) -> usize {
+        (self.whose >> 32) as usize
+    }
+
+    #[inline]
+    fn stamp(self) -> u32 {
+        stamp_of(self.whose)
+    }
 }
 
 /// Deadlines, and a value to be handed out at each.
@@ -83,6 +104,7 @@ impl<T> TimerQueue<T> {
     }
 
     /// Adds a deadline. O(log n), and O(1) if it is later than most.
+    #[inline]
     pub(crate) fn insert(&mut self, deadline: u64, value: T) -> Key {
         let id = self.fresh();
         let stamp = stamp_of(id);
@@ -93,11 +115,7 @@ impl<T> TimerQueue<T> {
             value,
         });
         let index = u32::try_from(index).expect("fewer than 2^32 timers");
-        self.push(Node {
-            at: deadline,
-            index,
-            stamp,
-        });
+        self.push(Node::new(deadline, index, stamp));
         Key { index, id }
     }
 
@@ -124,25 +142,18 @@ impl<T> TimerQueue<T> {
         if earlier {
             entry.stamp = stamp;
             self.fresh();
-            self.push(Node {
-                at: deadline,
-                index: key.index,
-                stamp,
-            });
+            self.push(Node::new(deadline, key.index, stamp));
             self.bound();
         }
         true
     }
 
     /// Takes an entry out before its time, with its deadline. O(1), amortized.
+    #[inline]
     pub(crate) fn remove(&mut self, key: Key) -> Option<(u64, T)> {
-        let stamp = self.entry(key)?.stamp;
+        let own = Node::new(0, key.index, self.entry(key)?.stamp);
         let entry = self.entries.remove(key.index as usize);
-        if self
-            .heap
-            .last()
-            .is_some_and(|node| node.index == key.index && node.stamp == stamp)
-        {
+        if self.heap.last().is_some_and(|last| last.whose == own.whose) {
             self.heap.pop();
         }
         self.bound();
@@ -157,7 +168,7 @@ impl<T> TimerQueue<T> {
             return None;
         }
         let node = self.pop();
-        let entry = self.entries.remove(node.index as usize);
+        let entry = self.entries.remove(node.index());
         self.bound();
         Some(entry.value)
     }
@@ -179,12 +190,14 @@ impl<T> TimerQueue<T> {
         }
     }
 
+    #[inline]
     fn fresh(&mut self) -> u64 {
         let id = self.next;
         self.next += 1;
         id
     }
 
+    #[inline]
     fn entry(&self, key: Key) -> Option<&Entry<T>> {
         self.entries
             .get(key.index as usize)
@@ -204,12 +217,13 @@ impl<T> TimerQueue<T> {
     /// one stamp the second is dead as soon as the first has been served.
     fn deadline_of(&self, node: Node) -> Option<u64> {
         self.entries
-            .get(node.index as usize)
-            .filter(|entry| entry.stamp == node.stamp)
+            .get(node.index())
+            .filter(|entry| entry.stamp == node.stamp())
             .map(|entry| entry.deadline)
     }
 
     /// Keeps the dead below half, and an empty queue small.
+    #[inline]
     fn bound(&mut self) {
         if self.heap.len() > 2 * self.entries.len() + KEEP {
             self.rebuild();
@@ -217,6 +231,7 @@ impl<T> TimerQueue<T> {
         self.give_back();
     }
 
+    #[inline]
     fn give_back(&mut self) {
         if self.entries.is_empty() && self.entries.capacity() > KEEP {
             self.entries = Slab::new();
@@ -241,6 +256,7 @@ impl<T> TimerQueue<T> {
         }
     }
 
+    #[inline]
     fn push(&mut self, node: Node) {
         self.heap.push(node);
         self.sift_up(self.heap.len() - 1);
@@ -255,6 +271,7 @@ impl<T> TimerQueue<T> {
         top
     }
 
+    #[inline]
     fn sift_up(&mut self, mut at: usize) {
         let node = self.heap[at];
         while at > 0 {
@@ -288,6 +305,7 @@ impl<T> TimerQueue<T> {
 }
 
 /// The part of an identity that a node has room for.
+#[inline]
 #[expect(
     clippy::cast_possible_truncation,
     reason = "a stamp is the low half; what a repetition means stands at `deadline_of`"

@@ -191,6 +191,31 @@ fn lanes_are_used_again_and_old_handles_find_nothing_in_them() {
 }
 
 #[test]
+fn ticks_stay_in_their_lane_whoever_serves_it() {
+    let rt = Runtime::new();
+    let (own, server) = (rt.group.open_lane(), rt.group.open_lane());
+    let before = set_lane(Some(own));
+    let ticks = marmot_time::tick(ms(1));
+    set_lane(Some(server));
+    thread::sleep(ms(2));
+    assert_eq!(lanes::fire(own, clock::now_ns()), 1);
+    assert!(ticks.try_recv().is_ok());
+    assert_eq!((lanes::live(own), lanes::live(server)), (1, 0));
+    drop(ticks);
+    assert_eq!(lanes::live(own), 0);
+    set_lane(before);
+}
+
+#[test]
+fn timers_outside_a_runtime_are_counted() {
+    let before = set_lane(None);
+    let mut outside = ByHand::new(sleep(secs(3600)));
+    outside.expect_pending();
+    assert!(lanes::live_outside() >= 1);
+    set_lane(before);
+}
+
+#[test]
 fn one_panicking_waker_does_not_keep_the_others_asleep() {
     struct Panics;
     impl Wake for Panics {
