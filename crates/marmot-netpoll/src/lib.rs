@@ -1,1 +1,42 @@
 //! Readiness of sockets, on mio.
+//!
+//! ```text
+//!   Evented ── try: would block ──▶ Source: waiting(waker) ◀── event ── Poller ◀── the kernel
+//!      ▲                                                                   │
+//!      └──────────────────────────── the waker ◀───────────────────────────┘
+//! ```
+//!
+//! - [`Evented`]: a descriptor and the three steps try, wait until ready, try again.
+//! - [`Poller`]: one for the process; collects events and wakes whom they concern.
+//! - [`Seat`]: the place from which one runtime waits at the poller and is interrupted.
+//! - [`sockets`], [`pipes`]: the descriptors themselves, which are mio's.
+//!
+//! It knows of tasks only a `Waker`, and nothing of bytes, protocols or clocks. There is no
+//! poller thread: machines of a scheduler with nothing to run sit in [`Seat::poll`]. A thread
+//! of ours does so only while somebody waits and no runtime is there.
+
+#![forbid(unsafe_code)]
+
+mod descriptor;
+mod evented;
+mod fallback;
+mod kernel;
+mod loom;
+mod poller;
+mod readiness;
+mod registry;
+mod seat;
+mod source;
+mod waiting;
+
+pub use descriptor::Descriptor;
+pub use evented::{Evented, Expiry, Io};
+pub use mio::Interest;
+/// TCP, UDP and Unix sockets that do not block: mio's.
+pub use mio::net as sockets;
+#[cfg(unix)]
+/// Pipes that do not block: mio's.
+pub use mio::unix::pipe as pipes;
+pub use poller::Poller;
+pub use readiness::Direction;
+pub use seat::Seat;

@@ -1,0 +1,430 @@
+//! A descriptor, and how one waits for it: try; if it would block, wait until ready; try again.
+
+use std::fmt;
+use std::future::Future;
+use std::io;
+use std::panic::Location;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, Waker, ready};
+
+use marmot_wait::{Key, WaitReason, WakeList, budget, note};
+use mio::{Interest, Token};
+
+use crate::descriptor::Descriptor;
+use crate::fallback::Fallback;
+use crate::poller::Poller;
+use crate::readiness::{Direction, Seen, Verdict};
+use crate::source::{Enlisted, Source};
+
+/// Whether a read or write of a stream that moved less than it was asked to means that the
+/// next one would block. So says epoll(7); elsewhere we try once more.
+const SHORT_MEANS_BLOCKED: bool = cfg!(any(target_os = "linux", target_os = "android"));
+
+/// A descriptor that does not block, registered with a poller.
+///
+/// Any number of tasks may use it at once, through `&self`. Dropping it takes it away from the
+/// poller and closes it.
+///
+/// # Examples
+///
+/// ```
+/// use marmot_netpoll::{Direction, Evented, Interest, sockets::UdpSocket};
+///
+/// # fn main() -> std::io::Result<()> {
+/// let socket = UdpSocket::bind("127.0.0.1:0".parse().expect("an address"))?;
+/// let own = socket.local_addr()?;
+/// let socket = Evented::new(socket, Interest::READABLE | Interest::WRITABLE)?;
+/// let mut byte = [0];
+/// marmot_wait::park::block_on(async {
+///     socket.io(Direction::Write, |socket| socket.send_to(b"!", own)).await?;
+///     socket.io(Direction::Read, |socket| socket.recv(&mut byte)).await
+/// })?;
+/// assert_eq!(&byte, b"!");
+/// # Ok(())
+/// # }
+/// ```
+pub struct Evented<T: Descriptor> {
+    /// `None` only once `into_inner` has taken it.
+    io: Option<T>,
+    token: Token,
+    source: Arc<Source>,
+    poller: Arc<Poller>,
+}
+
+impl<T: Descriptor> Evented<T> {
+    /// Registers a descriptor, which must not block, with the poller of the process.
+    ///
+    /// # Errors
+    ///
+    /// If the system refuses; the descriptor is closed then.
+    pub fn new(io: T, interest: Interest) -> io::Result<Evented<T>> {
+        Evented::with_poller(Poller::global()?, io, interest)
+    }
+
+    /// Registers a descriptor with this poller.
+    ///
+    /// # Errors
+    ///
+    /// If the system refuses; the descriptor is closed then.
+    pub fn with_poller(
+        poller: &Arc<Poller>,
+        mut io: T,
+        interest: Interest,
+    ) -> io::Result<Evented<T>> {
+        let (token, source) = poller.register(&mut io, interest)?;
+        Ok(Evented {
+            io: Some(io),
+            token,
+            source,
+            poller: Arc::clone(poller),
+        })
+    }
+
+    /// The descriptor.
+    #[inline]
+    #[expect(
+        clippy::missing_panics_doc,
+        reason = "it is there until into_inner takes us"
+    )]
+    pub fn get_ref(&self) -> &T {
+        self.io.as_ref().expect("only into_inner takes it, and us")
+    }
+
+    /// Takes the descriptor back from the poller.
+    ///
+    /// # Errors
+    ///
+    /// If the system refuses; the descriptor is closed then.
+    #[expect(
+        clippy::missing_panics_doc,
+        reason = "it is there until into_inner takes us"
+    )]
+    pub fn into_inner(mut self) -> io::Result<T> {
+        let mut io = self.io.take().expect("only into_inner takes it, and us");
+        self.poller.deregister(&mut io, self.token)?;
+        Ok(io)
+    }
+
+    /// Tries, and as long as it would block waits until it may succeed.
+    ///
+    /// `attempt` says that it would block with an error of that kind. It is called again
+    /// when it was interrupted.
+    ///
+    /// # Errors
+    ///
+    /// Those of `attempt`; `TimedOut` while the direction is
+    /// [expired](Evented::expiry), and `NotConnected` once it was
+    /// [closed](Evented::close).
+    ///
+    /// # Cancel safety
+    ///
+    /// The future either has not succeeded, or is ready: dropping one that waits loses
+    /// nothing.
+    #[track_caller]
+    #[inline]
+    pub fn io<F, R>(&self, direction: Direction, attempt: F) -> Io<'_, T, F>
+    where
+        F: FnMut(&T) -> io::Result<R>,
+    {
+        Io {
+            evented: self,
+            direction,
+            key: None,
+            place: Location::caller(),
+            attempt,
+        }
+    }
+
+    /// [`io`](Evented::io) in the form of a poll function, for traits that want one.
+    ///
+    /// Of the tasks that wait in one direction through this, the last one is woken.
+    ///
+    /// # Errors
+    ///
+    /// As [`io`](Evented::io).
+    #[track_caller]
+    pub fn poll_io<R>(
+        &self,
+        direction: Direction,
+        cx: &mut Context<'_>,
+        mut attempt: impl FnMut(&T) -> io::Result<R>,
+    ) -> Poll<io::Result<R>> {
+        let place = Location::caller();
+        ready!(budget::poll_proceed(cx));
+        let enlist = |waker: &Waker| {
+            self.source
+                .enlist_slot(direction, waker, self.poller.waiting())
+        };
+        self.drive(direction, cx, place, enlist, &mut attempt)
+    }
+
+    /// Waits until a read may succeed, as a poll function.
+    ///
+    /// # Errors
+    ///
+    /// As [`io`](Evented::io).
+    #[track_caller]
+    pub fn poll_read_ready(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        self.poll_io(Direction::Read, cx, |_| Ok(()))
+    }
+
+    /// Waits until a write may succeed, as a poll function.
+    ///
+    /// # Errors
+    ///
+    /// As [`io`](Evented::io).
+    #[track_caller]
+    pub fn poll_write_ready(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        self.poll_io(Direction::Write, cx, |_| Ok(()))
+    }
+
+    /// Waits until a try in this direction may succeed. It may still block: then
+    /// [`try_io`](Evented::try_io) takes notice, and the next wait waits.
+    ///
+    /// # Errors
+    ///
+    /// As [`io`](Evented::io).
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropping the future loses nothing.
+    #[track_caller]
+    pub fn ready(&self, direction: Direction) -> impl Future<Output = io::Result<()>> + '_ {
+        self.io(direction, |_| Ok(()))
+    }
+
+    /// Tries once, without waiting.
+    ///
+    /// # Errors
+    ///
+    /// As [`io`](Evented::io), and `WouldBlock`.
+    pub fn try_io<R>(
+        &self,
+        direction: Direction,
+        attempt: impl FnOnce(&T) -> io::Result<R>,
+    ) -> io::Result<R> {
+        let seen = self.source.readiness().seen();
+        refused(seen.verdict(direction))?;
+        let tried = attempt(self.get_ref());
+        if would_block(&tried) {
+            self.source.readiness().clear(direction, seen);
+        }
+        tried
+    }
+
+    /// One try of a *stream* to move up to `len` bytes, to be made inside of an attempt: if
+    /// it moved fewer, the next wait does not have to try in vain before it waits.
+    ///
+    /// # Errors
+    ///
+    /// Those of `attempt`.
+    #[inline]
+    pub fn try_some(
+        &self,
+        direction: Direction,
+        len: usize,
+        attempt: impl FnOnce(&T) -> io::Result<usize>,
+    ) -> io::Result<usize> {
+        let seen = self.source.readiness().seen();
+        let moved = attempt(self.get_ref())?;
+        if SHORT_MEANS_BLOCKED && 0 < moved && moved < len {
+            self.source.readiness().clear_short(direction, seen);
+        }
+        Ok(moved)
+    }
+
+    /// Ends all waits, and every later try, with an error. The descriptor stays open until
+    /// it is dropped. The second time changes nothing, and gives `false`.
+    pub fn close(&self) -> bool {
+        let first = self.source.readiness().close();
+        let mut owed = WakeList::new();
+        self.source.rouse(Direction::Read, &mut owed);
+        self.source.rouse(Direction::Write, &mut owed);
+        self.poller.wake(owed);
+        first
+    }
+
+    /// Whether it was [closed](Evented::close) by our side.
+    #[must_use]
+    pub fn is_closed(&self) -> bool {
+        let seen = self.source.readiness().seen();
+        seen.verdict(Direction::Read) == Verdict::Closed
+    }
+
+    /// A handle through which a timer can end the waits in one direction.
+    #[must_use]
+    pub fn expiry(&self, direction: Direction) -> Expiry {
+        Expiry {
+            source: Arc::clone(&self.source),
+            poller: Arc::clone(&self.poller),
+            direction,
+        }
+    }
+
+    #[inline]
+    fn drive<R>(
+        &self,
+        direction: Direction,
+        cx: &mut Context<'_>,
+        place: &'static Location<'static>,
+        mut enlist: impl FnMut(&Waker) -> Enlisted,
+        attempt: &mut impl FnMut(&T) -> io::Result<R>,
+    ) -> Poll<io::Result<R>> {
+        loop {
+            let seen = ready!(self.poll_seen(direction, cx, place, &mut enlist))?;
+            let tried = attempt(self.get_ref());
+            match &tried {
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                    self.source.readiness().clear(direction, seen);
+                }
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                _ => return Poll::Ready(tried),
+            }
+        }
+    }
+
+    /// The word that allows a try, or a wait.
+    #[inline]
+    fn poll_seen(
+        &self,
+        direction: Direction,
+        cx: &mut Context<'_>,
+        place: &'static Location<'static>,
+        enlist: &mut impl FnMut(&Waker) -> Enlisted,
+    ) -> Poll<io::Result<Seen>> {
+        let seen = self.source.readiness().seen();
+        let (seen, verdict) = match seen.verdict(direction) {
+            Verdict::Wait => match enlist(cx.waker()) {
+                Enlisted::Not(seen, verdict) => (seen, verdict),
+                Enlisted::Watched => return self.wait(place),
+                Enlisted::Unwatched => {
+                    Fallback::start(&self.poller)?;
+                    return self.wait(place);
+                }
+            },
+            verdict => (seen, verdict),
+        };
+        Poll::Ready(refused(verdict).map(|()| seen))
+    }
+
+    fn wait<R>(&self, place: &'static Location<'static>) -> Poll<R> {
+        budget::refund();
+        note::set(WaitReason::IoWait, self.get_ref().number(), place);
+        Poll::Pending
+    }
+}
+
+fn would_block<R>(tried: &io::Result<R>) -> bool {
+    matches!(tried, Err(error) if error.kind() == io::ErrorKind::WouldBlock)
+}
+
+/// Go's words for what our side has done.
+fn refused(verdict: Verdict) -> io::Result<()> {
+    match verdict {
+        Verdict::Try | Verdict::Wait => Ok(()),
+        Verdict::Expired => Err(io::Error::new(io::ErrorKind::TimedOut, "i/o timeout")),
+        Verdict::Closed => Err(io::Error::new(
+            io::ErrorKind::NotConnected,
+            "use of closed network connection",
+        )),
+    }
+}
+
+impl<T: Descriptor> Drop for Evented<T> {
+    fn drop(&mut self) {
+        if let Some(mut io) = self.io.take() {
+            // Closing it takes it away from the system's queue as well.
+            let _refused = self.poller.deregister(&mut io, self.token);
+        }
+    }
+}
+
+impl<T: Descriptor + fmt::Debug> fmt::Debug for Evented<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Evented").field(self.get_ref()).finish()
+    }
+}
+
+/// Ends the waits in one direction of a descriptor, as a deadline does.
+#[derive(Clone)]
+pub struct Expiry {
+    source: Arc<Source>,
+    poller: Arc<Poller>,
+    direction: Direction,
+}
+
+impl Expiry {
+    /// Says that the time is over: waits and tries in this direction fail with `TimedOut`,
+    /// those that wait already too, until it is taken back.
+    pub fn set(&self, expired: bool) {
+        self.source.readiness().expire(self.direction, expired);
+        if expired {
+            let mut owed = WakeList::new();
+            self.source.rouse(self.direction, &mut owed);
+            self.poller.wake(owed);
+        }
+    }
+}
+
+impl fmt::Debug for Expiry {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Expiry").field(&self.direction).finish()
+    }
+}
+
+/// The future of [`Evented::io`].
+#[must_use = "an operation does nothing unless it is awaited"]
+pub struct Io<'a, T: Descriptor, F> {
+    evented: &'a Evented<T>,
+    direction: Direction,
+    /// Its place in the line, once it has waited.
+    key: Option<Key>,
+    place: &'static Location<'static>,
+    attempt: F,
+}
+
+/// The attempt is never pinned.
+impl<T: Descriptor, F> Unpin for Io<'_, T, F> {}
+
+impl<T, F, R> Future for Io<'_, T, F>
+where
+    T: Descriptor,
+    F: FnMut(&T) -> io::Result<R>,
+{
+    type Output = io::Result<R>;
+
+    #[inline]
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let this = self.get_mut();
+        let (evented, direction, key) = (this.evented, this.direction, &mut this.key);
+        ready!(budget::poll_proceed(cx));
+        let enlist = |waker: &Waker| {
+            evented
+                .source
+                .enlist(direction, key, waker, evented.poller.waiting())
+        };
+        evented.drive(direction, cx, this.place, enlist, &mut this.attempt)
+    }
+}
+
+impl<T: Descriptor, F> Drop for Io<'_, T, F> {
+    #[inline]
+    fn drop(&mut self) {
+        if let Some(key) = self.key {
+            let evented = self.evented;
+            evented
+                .source
+                .leave(self.direction, key, evented.poller.waiting());
+        }
+    }
+}
+
+impl<T: Descriptor, F> fmt::Debug for Io<'_, T, F> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Io")
+            .field("direction", &self.direction)
+            .field("waits", &self.key.is_some())
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,273 @@
+//! One descriptor's readiness, and who waits for it. Go: `pollDesc` with its `rg` and `wg`.
+//!
+//! ```text
+//!   per direction       event                    try: would block (and no event since)
+//!            empty ───────────────▶ ready ─────────────────────────▶ empty
+//!              │ enlist               ▲
+//!              ▼                      │ event: gives its wakers
+//!           waiting(wakers) ──────────┘
+//! ```
+//!
+//! Readiness is a word of its own (`readiness.rs`), read without the lock on the way of those
+//! who need not wait. The lock holds the waiters; whoever enlists looks at the word once more
+//! under it, and the poller writes the word before it takes the lock: so either the poller
+//! finds the waiter, or the waiter the event.
+//!
+//! All who wait in a direction are woken by an event in it: events are edge-triggered, and
+//! one woken alone might not use what there is.
+
+use std::task::Waker;
+
+use marmot_wait::{Key, WaitQueue, WakeList};
+
+use crate::loom::{Mutex, lock};
+use crate::readiness::{Direction, Event, Readiness, Seen, Verdict};
+use crate::waiting::Waiting;
+
+/// Who waits in one direction.
+#[derive(Debug, Default)]
+struct Side {
+    /// The task that polled last through an interface without a future of its own
+    /// (`AsyncRead` and its like), of which there should be one.
+    slot: Option<Waker>,
+    /// Futures that wait; one that has been woken keeps its entry, empty, until it removes it.
+    line: WaitQueue<Option<Waker>>,
+}
+
+impl Side {
+    fn gather(&mut self, owed: &mut WakeList) {
+        while let Some((_, entry)) = self.line.detach_front() {
+            let waker = entry
+                .take()
+                .expect("one that stands in the line has its waker");
+            owed.push(waker);
+        }
+        if let Some(waker) = self.slot.take() {
+            owed.push(waker);
+        }
+    }
+}
+
+#[derive(Debug)]
+pub(crate) struct Source {
+    readiness: Readiness,
+    /// Who waits to read, and who to write. Nothing is called or dropped under this lock.
+    sides: Mutex<[Side; 2]>,
+}
+
+/// What came of an attempt to wait.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Enlisted {
+    /// No need to wait.
+    Not(Seen, Verdict),
+    /// Waits, and somebody looks at the poller.
+    Watched,
+    /// Waits, and nobody looked at the poller when it began.
+    Unwatched,
+}
+
+impl Source {
+    pub(crate) fn new() -> Source {
+        Source {
+            readiness: Readiness::new(),
+            sides: Mutex::new([Side::default(), Side::default()]),
+        }
+    }
+
+    #[inline]
+    pub(crate) fn readiness(&self) -> &Readiness {
+        &self.readiness
+    }
+
+    /// An event has come: those to be woken are added to `owed`.
+    pub(crate) fn fire(&self, event: Event, owed: &mut WakeList) {
+        self.readiness.add(event);
+        let mut sides = lock(&self.sides);
+        for direction in [Direction::Read, Direction::Write] {
+            if event.concerns(direction) {
+                sides[direction as usize].gather(owed);
+            }
+        }
+    }
+
+    /// Takes all who wait in one direction, after something they look at was changed.
+    pub(crate) fn rouse(&self, direction: Direction, owed: &mut WakeList) {
+        lock(&self.sides)[direction as usize].gather(owed);
+    }
+
+    /// Enlists the task behind a poll function; one that waited there before is replaced.
+    pub(crate) fn enlist_slot(
+        &self,
+        direction: Direction,
+        waker: &Waker,
+        waiting: &Waiting,
+    ) -> Enlisted {
+        // Cloned before, and the old one dropped after, the lock is held.
+        let waker = waker.clone();
+        let mut sides = lock(&self.sides);
+        let seen = self.readiness.seen();
+        match seen.verdict(direction) {
+            Verdict::Wait => {}
+            verdict => return Enlisted::Not(seen, verdict),
+        }
+        let old = sides[direction as usize].slot.replace(waker);
+        let watched = old.is_some() || waiting.begin();
+        drop(sides);
+        drop(old);
+        Enlisted::of(watched)
+    }
+
+    /// Enlists a future, whose place in the line is `key` if it has waited before.
+    pub(crate) fn enlist(
+        &self,
+        direction: Direction,
+        key: &mut Option<Key>,
+        waker: &Waker,
+        waiting: &Waiting,
+    ) -> Enlisted {
+        let waker = waker.clone();
+        let mut sides = lock(&self.sides);
+        let seen = self.readiness.seen();
+        match seen.verdict(direction) {
+            Verdict::Wait => {}
+            // Its entry, if it has one, goes when the future does.
+            verdict => return Enlisted::Not(seen, verdict),
+        }
+        let line = &mut sides[direction as usize].line;
+        let stays = key.is_some_and(|key| line.is_linked(key));
+        let old = if let Some(key) = key.filter(|_| stays) {
+            line.get_mut(key).and_then(|entry| entry.replace(waker))
+        } else {
+            if let Some(woken) = key.take() {
+                line.remove(woken);
+            }
+            *key = Some(line.push_back(Some(waker)));
+            None
+        };
+        let watched = stays || waiting.begin();
+        drop(sides);
+        drop(old);
+        Enlisted::of(watched)
+    }
+
+    /// A future that had enlisted goes.
+    pub(crate) fn leave(&self, direction: Direction, key: Key, waiting: &Waiting) {
+        let mut sides = lock(&self.sides);
+        let line = &mut sides[direction as usize].line;
+        let waited = line.is_linked(key);
+        let waker = line.remove(key);
+        drop(sides);
+        // One that was woken is counted by whoever woke it.
+        waiting.end(usize::from(waited));
+        drop(waker);
+    }
+
+    /// The descriptor goes, and with it the tasks in the slots: nobody can poll for them.
+    pub(crate) fn abandon(&self, waiting: &Waiting) {
+        let mut sides = lock(&self.sides);
+        let left = sides.each_mut().map(|side| side.slot.take());
+        drop(sides);
+        waiting.end(left.iter().flatten().count());
+    }
+}
+
+impl Enlisted {
+    fn of(watched: bool) -> Enlisted {
+        if watched {
+            Enlisted::Watched
+        } else {
+            Enlisted::Unwatched
+        }
+    }
+}
+
+#[cfg(all(test, not(marmot_loom)))]
+mod tests {
+    use marmot_testing::CountingWaker;
+    use marmot_wait::WakeList;
+
+    use super::{Enlisted, Source};
+    use crate::readiness::{Direction, Event};
+    use crate::waiting::Waiting;
+
+    fn drained() -> Source {
+        let source = Source::new();
+        for direction in [Direction::Read, Direction::Write] {
+            let seen = source.readiness().seen();
+            source.readiness().clear(direction, seen);
+        }
+        source
+    }
+
+    fn fire(source: &Source, direction: Direction, waiting: &Waiting) {
+        let mut owed = WakeList::new();
+        source.fire(Event::ready(direction), &mut owed);
+        let woken = owed.len();
+        owed.wake_all();
+        waiting.end(woken);
+    }
+
+    #[test]
+    fn an_event_wakes_all_who_wait_in_its_direction_and_nobody_else() {
+        let (source, waiting) = (drained(), Waiting::new());
+        let wakers: Vec<_> = (0..3).map(|_| CountingWaker::new()).collect();
+        let (mut a, mut b) = (None, None);
+        let enlist = |direction, key: &mut _, who: usize| {
+            source.enlist(direction, key, &wakers[who].waker(), &waiting)
+        };
+        assert_eq!(enlist(Direction::Read, &mut a, 0), Enlisted::Unwatched);
+        assert_eq!(enlist(Direction::Write, &mut b, 1), Enlisted::Unwatched);
+        let slot = source.enlist_slot(Direction::Read, &wakers[2].waker(), &waiting);
+        assert_eq!(slot, Enlisted::Unwatched);
+        assert_eq!(waiting.count(), 3);
+        fire(&source, Direction::Read, &waiting);
+        let woken: Vec<_> = wakers.iter().map(|waker| waker.wakes()).collect();
+        assert_eq!((woken, waiting.count()), (vec![1, 0, 1], 1));
+        source.leave(Direction::Read, a.expect("enlisted"), &waiting);
+        source.leave(Direction::Write, b.expect("enlisted"), &waiting);
+        assert_eq!(waiting.count(), 0);
+    }
+
+    #[test]
+    fn one_that_enlists_again_is_counted_once_and_its_last_waker_called() {
+        let (source, waiting) = (drained(), Waiting::new());
+        let (first, second) = (CountingWaker::new(), CountingWaker::new());
+        let mut key = None;
+        for counter in [&first, &second] {
+            source.enlist(Direction::Read, &mut key, &counter.waker(), &waiting);
+            source.enlist_slot(Direction::Write, &counter.waker(), &waiting);
+        }
+        assert_eq!(waiting.count(), 2);
+        assert_eq!(first.handles(), 1, "the waker it replaced is gone");
+        fire(&source, Direction::Read, &waiting);
+        fire(&source, Direction::Write, &waiting);
+        assert_eq!((first.wakes(), second.wakes()), (0, 2));
+        source.leave(Direction::Read, key.expect("enlisted"), &waiting);
+        assert_eq!((second.handles(), waiting.count()), (1, 0));
+    }
+
+    #[test]
+    fn one_woken_for_nothing_waits_again() {
+        let (source, waiting) = (drained(), Waiting::new());
+        let counter = CountingWaker::new();
+        let mut key = None;
+        for round in 1..=2 {
+            source.enlist(Direction::Read, &mut key, &counter.waker(), &waiting);
+            fire(&source, Direction::Read, &waiting);
+            assert_eq!(counter.wakes(), round);
+            let seen = source.readiness().seen();
+            source.readiness().clear(Direction::Read, seen);
+        }
+        source.leave(Direction::Read, key.expect("enlisted"), &waiting);
+        assert_eq!(waiting.count(), 0);
+    }
+
+    #[test]
+    fn a_descriptor_that_goes_takes_the_tasks_in_its_slots_along() {
+        let (source, waiting) = (drained(), Waiting::new());
+        let counter = CountingWaker::new();
+        source.enlist_slot(Direction::Read, &counter.waker(), &waiting);
+        source.abandon(&waiting);
+        assert_eq!((counter.handles(), waiting.count()), (1, 0));
+    }
+}
