@@ -46,9 +46,14 @@ fn shipped(root: &Path) -> impl Iterator<Item = (String, Vec<Line>)> {
 pub(super) fn first_line(root: &Path) -> Vec<Finding> {
     all(root)
         .into_iter()
-        .filter(|path| !tree::text(path).starts_with("//! "))
+        .filter(|path| !has_front(&tree::text(path)))
         .map(|path| Finding::new(tree::relative(root, &path), "does not begin with `//! `"))
         .collect()
+}
+
+/// A sentence, or the README beside the file.
+fn has_front(text: &str) -> bool {
+    text.starts_with("//! ") || text.starts_with("#![doc = include_str!(")
 }
 
 pub(super) fn register_of_unsafe(root: &Path) -> Vec<Finding> {
@@ -196,7 +201,7 @@ pub(super) fn cancel_safety(root: &Path) -> Vec<Finding> {
             let code = line.code.trim_start();
             let future = code.starts_with("pub async fn ")
                 || code.starts_with("pub fn ") && code.contains("-> impl Future");
-            if future && !documented(&lines, n) {
+            if future && !documented(&lines, n) && !is_hidden(&lines, n) {
                 found.push(Finding::new(format!("{path}:{}", n + 1), code));
             }
         }
@@ -213,6 +218,21 @@ fn documented(lines: &[Line], at: usize) -> bool {
             line.comment.starts_with("///") || line.code.trim_start().starts_with("#[")
         })
         .any(|line| line.comment.contains("# Cancel safety"))
+}
+
+/// Whether the block around the line is kept out of the docs.
+fn is_hidden(lines: &[Line], at: usize) -> bool {
+    let depth = |line: &Line| line.code.len() - line.code.trim_start().len();
+    let outside =
+        |n: &usize| !lines[*n].code.trim().is_empty() && depth(&lines[*n]) < depth(&lines[at]);
+    let Some(opens) = (0..at).rev().find(outside) else {
+        return false;
+    };
+    lines[..opens]
+        .iter()
+        .rev()
+        .take_while(|line| is_comment(line) || line.code.trim_start().starts_with("#["))
+        .any(|line| line.code.contains("doc(hidden)"))
 }
 
 pub(super) fn unfinished(root: &Path) -> Vec<Finding> {
@@ -238,7 +258,9 @@ pub(super) fn unfinished(root: &Path) -> Vec<Finding> {
 
 #[cfg(test)]
 mod tests {
-    use super::{documented, fields_with_reason, has_reason, names_ordering, without_reason};
+    use super::{
+        documented, fields_with_reason, has_reason, is_hidden, names_ordering, without_reason,
+    };
     use crate::source;
 
     #[test]
@@ -296,5 +318,7 @@ mod tests {
         );
         assert!(documented(&lines, 3));
         assert!(!documented(&lines, 5));
+        let lines = source::lines("#[doc(hidden)]\npub mod private {\n    pub async fn f() {}\n}");
+        assert!(is_hidden(&lines, 2));
     }
 }
