@@ -217,15 +217,16 @@ pub fn deadline_cell(lane: u32) -> &'static AtomicU64 {
 /// for the next call once those that were there have been served, so it always ends.
 pub fn fire(lane: u32, now_ns: u64) -> usize {
     let Some(lane) = lane_of(lane) else { return 0 };
-    let (mut fired, mut at_most) = (0, usize::MAX);
-    while look(&lane.deadline) <= now_ns && fired < at_most {
+    let mut fired = 0;
+    let mut at_most = None;
+    while look(&lane.deadline) <= now_ns {
         let (owed, were_there) = lane.take_due(now_ns);
-        if owed.is_empty() {
+        fired += owed.len();
+        let all = fired >= *at_most.get_or_insert(were_there);
+        owed.wake_all();
+        if all {
             break;
         }
-        at_most = at_most.min(were_there);
-        fired += owed.len();
-        owed.wake_all();
     }
     fired
 }

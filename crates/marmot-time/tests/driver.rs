@@ -207,6 +207,20 @@ fn ticks_stay_in_their_lane_whoever_serves_it() {
 }
 
 #[test]
+fn firing_ends_though_a_timer_is_armed_again_and_again() {
+    let rt = Runtime::new();
+    let lane = rt.group.open_lane();
+    let before = set_lane(Some(lane));
+    let ticks = marmot_time::tick(secs(60));
+    let nap = rt.armed(lane, secs(60));
+    assert_eq!(lanes::fire(lane, u64::MAX), 2, "with a clock far ahead");
+    assert_eq!(nap.wakes(), 1);
+    assert!(ticks.try_recv().is_err(), "its own clock says: not yet");
+    assert_eq!(lanes::live(lane), 1);
+    set_lane(before);
+}
+
+#[test]
 fn timers_outside_a_runtime_are_counted() {
     let before = set_lane(None);
     let mut outside = ByHand::new(sleep(secs(3600)));
