@@ -69,3 +69,11 @@ fn make<T>(capacity: usize) -> (Sender<T>, Receiver<T>) {
     };
     (tx, Receiver::of(chan))
 }
+
+/// Waits on several operations and does exactly one of them.
+#[macro_export]
+macro_rules! select {
+    ($($tokens:tt)*) => {
+        $crate::select::private::select_impl! { ($crate) $($tokens)* }
+    };
+}

@@ -21,39 +21,22 @@ use std::ops::{Deref, DerefMut};
 
 use crate::loom::{AtomicBool, Ordering, UnsafeCell, pause};
 
-/// A value that one thread at a time may touch, for a very short while.
-pub(crate) struct Lock<T> {
-    held: AtomicBool,
-    value: UnsafeCell<T>,
-}
+/// Held or free: the lock without what it protects, so that those of channels of different
+/// types can stand in one list.
+#[derive(Debug)]
+pub struct Latch(AtomicBool);
 
-// SAFETY: `value` is only reached through `Guard` or `locked`, that is by the one thread
-// that holds the lock, and the lock's Acquire and Release order their accesses. So sharing
-// the lock moves the value between threads at most, which `T: Send` allows.
-unsafe impl<T: Send> Sync for Lock<T> {}
-
-impl<T> Lock<T> {
-    /// A free lock around a value.
-    pub(crate) fn new(value: T) -> Lock<T> {
-        Lock {
-            held: AtomicBool::new(false),
-            value: UnsafeCell::new(value),
-        }
+impl Latch {
+    fn new() -> Latch {
+        Latch(AtomicBool::new(false))
     }
 
-    /// Takes the lock until the guard is dropped.
-    #[inline]
-    pub(crate) fn lock(&self) -> Guard<'_, T> {
-        self.acquire();
-        Guard { lock: self }
-    }
-
-    /// Takes the lock until somebody calls [`release`](Lock::release).
+    /// Waits until it is free, and holds it.
     #[inline]
     pub(crate) fn acquire(&self) {
         // ORDERING: Acquire pairs with the Release in `release`: without it the value could
         // be read as it was before the last holder changed it.
-        if self.held.swap(true, Ordering::Acquire) {
+        if self.0.swap(true, Ordering::Acquire) {
             self.acquire_slow();
         }
     }
@@ -63,37 +46,71 @@ impl<T> Lock<T> {
         let mut turn = 0;
         // ORDERING: Acquire as in `acquire`; the load between only keeps the line shared
         // while somebody else holds the lock, so Relaxed is enough for it.
-        while self.held.load(Ordering::Relaxed) || self.held.swap(true, Ordering::Acquire) {
+        while self.0.load(Ordering::Relaxed) || self.0.swap(true, Ordering::Acquire) {
             pause(turn);
             turn = turn.saturating_add(1);
         }
     }
 
-    /// Gives the lock back.
+    /// Gives it back.
     ///
     /// # Safety
     ///
-    /// The caller took it with [`acquire`](Lock::acquire), has not given it back since, and
-    /// keeps no reference from [`locked`](Lock::locked).
+    /// The caller took it with [`acquire`](Latch::acquire), has not given it back since, and
+    /// keeps no reference to what it protects.
     #[inline]
     pub(crate) unsafe fn release(&self) {
         // ORDERING: Release publishes what this holder wrote to the next one's Acquire.
-        self.held.store(false, Ordering::Release);
+        self.0.store(false, Ordering::Release);
+    }
+}
+
+/// A value that one thread at a time may touch, for a very short while.
+pub struct Lock<T> {
+    latch: Latch,
+    value: UnsafeCell<T>,
+}
+
+// SAFETY: `value` is only reached through `Guard` or `locked`, that is by the one thread
+// that holds the latch, and the latch's Acquire and Release order their accesses. So sharing
+// the lock moves the value between threads at most, which `T: Send` allows.
+unsafe impl<T: Send> Sync for Lock<T> {}
+
+impl<T> Lock<T> {
+    /// A free lock around a value.
+    pub(crate) fn new(value: T) -> Lock<T> {
+        Lock {
+            latch: Latch::new(),
+            value: UnsafeCell::new(value),
+        }
+    }
+
+    /// Takes the lock until the guard is dropped.
+    #[inline]
+    pub(crate) fn lock(&self) -> Guard<'_, T> {
+        self.latch.acquire();
+        Guard { lock: self }
+    }
+
+    /// For whoever has to hold several locks at once.
+    #[inline]
+    pub(crate) fn latch(&self) -> &Latch {
+        &self.latch
     }
 
     /// What the lock protects.
     ///
     /// # Safety
     ///
-    /// The caller holds the lock for as long as the closure runs and is in no other `locked`
-    /// of it.
+    /// The caller holds the latch for as long as the closure runs, and is in no other
+    /// `locked` of this lock.
     #[inline]
     pub(crate) unsafe fn locked<R>(&self, f: impl FnOnce(&mut T) -> R) -> R {
         #[cfg(not(marmot_loom))]
         let pointer = self.value.get();
         #[cfg(not(marmot_loom))]
         // SAFETY: the pointer comes from the cell, so it is valid and aligned; the caller
-        // holds the lock and has no other reference, so this one is the only one.
+        // holds the latch and has no other reference, so this one is the only one.
         let result = f(unsafe { &mut *pointer });
         #[cfg(marmot_loom)]
         let result = self.value.with_mut(|pointer| {
@@ -155,6 +172,6 @@ impl<T> Drop for Guard<'_, T> {
     fn drop(&mut self) {
         // SAFETY: `lock` made this guard right after `acquire`, and references from it have
         // ended, since they borrow it.
-        unsafe { self.lock.release() }
+        unsafe { self.lock.latch.release() }
     }
 }

@@ -11,7 +11,7 @@ use marmot_wait::{Key, WaitReason, budget, note};
 use crate::channel::Channel;
 use crate::error::TryRecvError;
 use crate::send::{Stage, renew, wake};
-use crate::state::{Fate, Nature, State, Waiter, Who};
+use crate::state::{Fate, Nature, State, Who};
 
 /// One receive.
 pub(crate) struct RecvCore<'a, T> {
@@ -123,13 +123,58 @@ impl<'a, T> RecvCore<'a, T> {
         }
     }
 
-    /// Takes the served waiter out.
-    pub(crate) fn settle(&mut self) -> Option<Waiter<T>> {
+    /// Takes the served waiter's value, under the lock.
+    pub(crate) fn settle(&mut self, state: &mut State<T>) -> Option<T> {
         let Stage::Waiting(key) = self.stage else {
             return None;
         };
         self.stage = Stage::Over;
-        self.chan.lock().receivers.remove(key)
+        state.receivers.remove(key)?.value
+    }
+
+    /// Tries, under the lock, from whichever stage. `None`: it has to wait.
+    #[inline]
+    pub(crate) fn look(
+        &mut self,
+        state: &mut State<T>,
+        owed: &mut Option<Waker>,
+    ) -> Option<Option<T>> {
+        if let Stage::Waiting(key) = self.stage {
+            return self.look_again(key, state, owed);
+        }
+        let value = self.try_now(state, owed)?;
+        self.stage = Stage::Over;
+        Some(value)
+    }
+
+    #[cold]
+    fn look_again(
+        &mut self,
+        key: Key,
+        state: &mut State<T>,
+        owed: &mut Option<Waker>,
+    ) -> Option<Option<T>> {
+        let fate = state.receivers.get(key).map(|waiter| waiter.fate);
+        if fate != Some(Fate::Waiting) {
+            return Some(self.settle(state));
+        }
+        let value = self.try_now(state, owed)?;
+        self.stage = Stage::Over;
+        // A select's waiter: no value in it, and no waker of its own.
+        drop(state.receivers.remove(key));
+        Some(value)
+    }
+
+    /// Joins the line, or stays in it as somebody else, under the lock.
+    pub(crate) fn join(&mut self, state: &mut State<T>, who: Who, owed: &mut Option<Waker>) {
+        match self.stage {
+            Stage::Waiting(key) => {
+                if let Some(waiter) = state.receivers.get_mut(key) {
+                    waiter.who = who;
+                }
+            }
+            _ => self.enlist(state, who, owed),
+        }
     }
 }
 

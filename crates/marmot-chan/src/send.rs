@@ -19,7 +19,7 @@ use crate::state::{Fate, Nature, Phase, Refused, State, Waiter, Who};
 
 /// Where an operation stands.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(crate) enum Stage {
+pub enum Stage {
     New,
     Waiting(Key),
     Over,
@@ -149,7 +149,7 @@ impl<'a, T> SendCore<'a, T> {
             }
             Fate::Nudged => {
                 drop(state);
-                self.poll_nudged(key, slot, cx)
+                self.poll_nudged(slot, cx)
             }
             Fate::Served | Fate::Closed => {
                 let waiter = state.senders.remove(key);
@@ -161,26 +161,60 @@ impl<'a, T> SendCore<'a, T> {
 
     /// Looks again; keeps its place if there is still no way.
     #[cold]
-    fn poll_nudged(&mut self, key: Key, slot: &mut Option<T>, cx: &mut Context<'_>) -> Poll<Sent> {
+    fn poll_nudged(&mut self, slot: &mut Option<T>, cx: &mut Context<'_>) -> Poll<Sent> {
         let mut owed = None;
         let mut state = self.chan.lock();
-        let mut value = state.senders.get_mut(key).and_then(|w| w.value.take());
-        if let Some(sent) = self.try_now(&mut state, &mut value, &mut owed) {
-            let _waiter = state.senders.remove(key);
+        if let Some(sent) = self.look(&mut state, slot, &mut owed) {
             drop(state);
-            *slot = value;
-            self.stage = Stage::Over;
             wake(owed);
             return Poll::Ready(sent);
         }
-        if let Some(waiter) = state.senders.get_mut(key) {
-            waiter.value = value;
-            waiter.fate = Fate::Waiting;
-            waiter.who = Who::One(Some(cx.waker().clone()));
-        }
+        self.join(&mut state, slot, Who::One(Some(cx.waker().clone())));
         drop(state);
         self.note();
         Poll::Pending
+    }
+
+    /// Tries, under the lock, from whichever stage. `None`: it has to wait.
+    pub(crate) fn look(
+        &mut self,
+        state: &mut State<T>,
+        slot: &mut Option<T>,
+        owed: &mut Option<Waker>,
+    ) -> Option<Sent> {
+        let Stage::Waiting(key) = self.stage else {
+            let sent = self.try_now(state, slot, owed)?;
+            self.stage = Stage::Over;
+            return Some(sent);
+        };
+        let waiter = state.senders.get_mut(key)?;
+        if matches!(waiter.fate, Fate::Served | Fate::Closed) {
+            let waiter = state.senders.remove(key);
+            return Some(self.settle(waiter, slot));
+        }
+        waiter.fate = Fate::Waiting;
+        let mut value = waiter.value.take();
+        if let Some(sent) = self.try_now(state, &mut value, owed) {
+            self.stage = Stage::Over;
+            *slot = value;
+            // Its slot is empty, and its waker has been taken or is a select's.
+            drop(state.senders.remove(key));
+            return Some(sent);
+        }
+        state.senders.get_mut(key)?.value = value;
+        None
+    }
+
+    /// Joins the line, or stays in it as somebody else, under the lock.
+    pub(crate) fn join(&mut self, state: &mut State<T>, slot: &mut Option<T>, who: Who) {
+        match self.stage {
+            Stage::Waiting(key) => {
+                if let Some(waiter) = state.senders.get_mut(key) {
+                    waiter.who = who;
+                }
+            }
+            _ => self.enlist(state, slot, who),
+        }
     }
 
     #[cold]

@@ -59,7 +59,7 @@ pub(crate) enum Nature {
 
 /// What became of a waiter.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(crate) enum Fate {
+pub enum Fate {
     Waiting,
     Served,
     Closed,
@@ -67,7 +67,7 @@ pub(crate) enum Fate {
 }
 
 /// Who waits.
-pub(crate) enum Who {
+pub enum Who {
     /// One operation on its own. The waker is gone once the waiter is served.
     One(Option<Waker>),
     /// The case with this number of a select.
@@ -75,7 +75,7 @@ pub(crate) enum Who {
 }
 
 /// One operation in one line. Go: `sudog`.
-pub(crate) struct Waiter<T> {
+pub struct Waiter<T> {
     /// What a sender wants to send, or what a receiver was given. A sender without a value
     /// waits for a reservation.
     pub(crate) value: Option<T>,
@@ -158,7 +158,7 @@ fn claim_slow<T>(line: &mut Line<T>, wanted: Wanted) -> Option<Claimed<'_, T>> {
 }
 
 /// The state of one channel.
-pub(crate) struct State<T> {
+pub struct State<T> {
     buffer: VecDeque<T>,
     /// `usize::MAX`: unbounded.
     capacity: usize,
@@ -395,11 +395,9 @@ impl<T> State<T> {
             return None;
         }
         let (_, waiter) = self.senders.front_mut()?;
+        waiter.fate = Fate::Nudged;
         match &mut waiter.who {
-            Who::One(waker) => {
-                waiter.fate = Fate::Nudged;
-                waker.take()
-            }
+            Who::One(waker) => waker.take(),
             Who::Case(selection, _) => selection.nudge(),
         }
     }

@@ -4,3 +4,71 @@
 //! complete inside them and errors point at the user's own code.
 
 #![forbid(unsafe_code)]
+
+mod entry;
+mod select;
+mod select_expand;
+
+/// What `marmot_chan::select!` expands to; call that one.
+#[doc(hidden)]
+#[proc_macro]
+pub fn select_impl(input: proc_macro::TokenStream) -> proc_macro::TokenStream {
+    select::expand(input)
+}
+
+/// Makes a function the main goroutine of a program.
+///
+/// The function is an `async fn` or a plain `fn`, without arguments, of any return type that
+/// `main` may have. It runs as an ordinary goroutine on a runtime made for it. When it returns
+/// the process ends; goroutines that are still alive are cut off, as in Go.
+///
+/// ```ignore
+/// use marmot::prelude::*;
+///
+/// #[marmot::main(max_procs = 2)]
+/// async fn main() {
+///     let (tx, rx) = chan(0);
+///     go!(async move { tx.send("hello").await });
+///     println!("{:?}", rx.recv().await);
+/// }
+/// ```
+///
+/// | option | is | default |
+/// |---|---|---|
+/// | `max_procs = 2` | the number of Ps | the CPUs this process may use |
+/// | `panic = "crash"` or `"report"` | what a panic does that nobody can observe | `"crash"` |
+/// | `deadlock = "fatal"`, `"report"` or `"off"` | what happens when nothing can ever run again | `"fatal"` |
+#[proc_macro_attribute]
+pub fn main(
+    options: proc_macro::TokenStream,
+    item: proc_macro::TokenStream,
+) -> proc_macro::TokenStream {
+    entry::expand(entry::Kind::Main, options, item)
+}
+
+/// Makes a function a test that runs in a runtime of its own.
+///
+/// A panic in any goroutine fails it. `#[should_panic]` and `#[ignore]` work as they do with
+/// `#[test]`, which this attribute brings along, and so does returning a `Result`.
+///
+/// ```ignore
+/// #[marmot::test(virtual_time, seeds = 500)]
+/// async fn a_year_passes_in_no_time() {
+///     sleep(Duration::from_secs(365 * 86_400)).await;
+/// }
+/// ```
+///
+/// It takes the options of [`macro@main`], and
+///
+/// | option | is |
+/// |---|---|
+/// | `virtual_time` | the clock stands still while any goroutine can run, and jumps when none can |
+/// | `seeds = 500` | the test runs 500 times, each time with another order of the goroutines |
+/// | `real_time` | the clock of the machine, whatever else is asked for |
+#[proc_macro_attribute]
+pub fn test(
+    options: proc_macro::TokenStream,
+    item: proc_macro::TokenStream,
+) -> proc_macro::TokenStream {
+    entry::expand(entry::Kind::Test, options, item)
+}

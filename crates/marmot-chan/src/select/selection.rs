@@ -37,13 +37,13 @@ struct Inner {
 }
 
 /// Shared by all waiters of one select.
-pub(crate) struct Selection {
+pub struct Selection {
     inner: Lock<Inner>,
 }
 
 /// What a peer gets when it claims.
 #[must_use]
-pub(crate) enum Claim {
+pub enum Claim {
     /// The select is decided for this case; its owner is owed a wake-up.
     Won(Option<Waker>),
     /// Another case won: this waiter is a leftover.

@@ -1,0 +1,319 @@
+//! One arm of a select, as the engine sees it: on a channel, or any future.
+
+#![expect(
+    unsafe_code,
+    reason = "an arm looks at its channel while the engine holds the locks"
+)]
+
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, Waker};
+
+use crate::lock::{Latch, Lock};
+use crate::select::selection::Selection;
+use crate::state::{State, Who};
+
+/// What an arm waits for.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[doc(hidden)]
+pub enum Kind {
+    /// Nothing: it takes no part.
+    Out,
+    /// An operation on a channel.
+    Channel,
+    /// An operation on a channel that was polled before, so that it stands in line already.
+    InLine,
+    /// A future.
+    Future,
+}
+
+/// Who is owed a wake-up once the locks are released.
+#[derive(Default, Debug)]
+#[doc(hidden)]
+pub struct Owed {
+    first: Option<Waker>,
+    more: Vec<Waker>,
+}
+
+impl Owed {
+    #[inline]
+    fn push(&mut self, waker: Option<Waker>) {
+        match waker {
+            None => {}
+            Some(waker) if self.first.is_none() => self.first = Some(waker),
+            Some(waker) => self.more.push(waker),
+        }
+    }
+
+    /// Calls them, with no lock held.
+    #[inline]
+    pub(crate) fn wake(self) {
+        if let Some(waker) = self.first {
+            waker.wake();
+        }
+        for waker in self.more {
+            waker.wake();
+        }
+    }
+}
+
+/// An arm without its types. Only this crate has any.
+///
+/// # Safety
+///
+/// `latch` is always the same for one arm: null, or a pointer that is valid for as long as
+/// the arm is borrowed.
+#[doc(hidden)]
+pub unsafe trait Arm {
+    /// What it waits for.
+    fn kind(&self) -> Kind;
+
+    /// The lock of its channel; null for a future.
+    fn latch(&self) -> *const Latch;
+
+    /// Does it, if that can be done at once.
+    ///
+    /// # Safety
+    ///
+    /// The caller holds the arm's latch.
+    unsafe fn look(&mut self, owed: &mut Owed) -> bool;
+
+    /// Joins the line as case number `case`.
+    ///
+    /// # Safety
+    ///
+    /// The caller holds the arm's latch.
+    unsafe fn enlist(&mut self, selection: &Arc<Selection>, case: u32, owed: &mut Owed);
+
+    /// Takes the result that a peer left. No lock is held.
+    fn settle(&mut self);
+
+    /// Leaves the line, if it stands in one; what it was given goes back. No lock is held.
+    fn leave(&mut self);
+
+    /// Polls the future; whether it is ready. No lock is held.
+    fn poll(&mut self, cx: &mut Context<'_>) -> bool;
+}
+
+/// An operation on a channel, as a case of a select. It has the same channel, or none, for
+/// all its life, and locks it in no method but `leave`. (Nobody outside can name this trait,
+/// so nobody can implement it otherwise.)
+#[doc(hidden)]
+pub trait Case: Unpin {
+    /// The channel's element.
+    type Value;
+    /// What the operation gives.
+    type Output;
+
+    /// The channel; `None`: this case takes no part.
+    fn channel(&self) -> Option<&Lock<State<Self::Value>>>;
+    /// Whether it stands in the line already.
+    fn is_in_line(&self) -> bool;
+    /// Does it, if that can be done at once.
+    fn look(
+        &mut self,
+        state: &mut State<Self::Value>,
+        owed: &mut Option<Waker>,
+    ) -> Option<Self::Output>;
+    /// Joins the line.
+    fn enlist(&mut self, state: &mut State<Self::Value>, who: Who, owed: &mut Option<Waker>);
+    /// Takes the result that a peer left.
+    fn settle(&mut self, state: &mut State<Self::Value>) -> Self::Output;
+    /// Leaves the line.
+    fn leave(&mut self);
+}
+
+/// An arm on a channel.
+#[derive(Debug)]
+#[doc(hidden)]
+pub struct ChannelArm<'a, C: Case> {
+    case: &'a mut C,
+    on: bool,
+    output: Option<C::Output>,
+}
+
+impl<'a, C: Case> ChannelArm<'a, C> {
+    pub(crate) fn new(case: &'a mut C, on: bool) -> Self {
+        ChannelArm {
+            case,
+            on,
+            output: None,
+        }
+    }
+
+    /// Gives the state of this arm's channel to `f`.
+    ///
+    /// # Safety
+    ///
+    /// The caller holds the channel's latch.
+    #[inline]
+    unsafe fn locked<R>(&mut self, f: impl FnOnce(&mut C, &mut State<C::Value>) -> R) -> Option<R> {
+        let lock: *const Lock<State<C::Value>> = self.case.channel()?;
+        // SAFETY: the channel lives as long as the handle in the case, which `f` gets only
+        // as a `Case` that keeps its handle.
+        let lock = unsafe { &*lock };
+        // SAFETY: the caller holds the latch, and `f`, a method of `Case`, is given the state
+        // and does not lock its channel itself.
+        Some(unsafe { lock.locked(|state| f(self.case, state)) })
+    }
+}
+
+// SAFETY: the latch is that of the case's channel, which a case never changes, and which
+// lives as long as the handle in the case.
+unsafe impl<C: Case> Arm for ChannelArm<'_, C> {
+    #[inline]
+    fn kind(&self) -> Kind {
+        if !self.on || self.case.channel().is_none() {
+            Kind::Out
+        } else if self.case.is_in_line() {
+            Kind::InLine
+        } else {
+            Kind::Channel
+        }
+    }
+
+    #[inline]
+    fn latch(&self) -> *const Latch {
+        match self.case.channel() {
+            Some(lock) => lock.latch(),
+            None => std::ptr::null(),
+        }
+    }
+
+    #[inline]
+    unsafe fn look(&mut self, owed: &mut Owed) -> bool {
+        let mut waker = None;
+        // SAFETY: our caller holds the latch.
+        let output = unsafe { self.locked(|case, state| case.look(state, &mut waker)) };
+        self.output = output.flatten();
+        owed.push(waker);
+        self.output.is_some()
+    }
+
+    unsafe fn enlist(&mut self, selection: &Arc<Selection>, number: u32, owed: &mut Owed) {
+        let who = Who::Case(Arc::clone(selection), number);
+        let mut waker = None;
+        // SAFETY: our caller holds the latch.
+        unsafe { self.locked(|case, state| case.enlist(state, who, &mut waker)) };
+        owed.push(waker);
+    }
+
+    fn settle(&mut self) {
+        let Some(lock) = self.case.channel() else {
+            return;
+        };
+        let latch: *const Latch = lock.latch();
+        // SAFETY: the channel lives as long as the handle in the case.
+        let latch = unsafe { &*latch };
+        latch.acquire();
+        // SAFETY: we have just taken the latch.
+        self.output = unsafe { self.locked(C::settle) };
+        // SAFETY: taken above, and no reference is left: `settle` gave an owned value.
+        unsafe { latch.release() };
+    }
+
+    #[inline]
+    fn leave(&mut self) {
+        self.case.leave();
+    }
+
+    fn poll(&mut self, _: &mut Context<'_>) -> bool {
+        false
+    }
+}
+
+impl<C: Case> Drop for ChannelArm<'_, C> {
+    fn drop(&mut self) {
+        self.case.leave();
+    }
+}
+
+/// An arm that is any future; an absent one takes no part.
+#[derive(Debug)]
+#[doc(hidden)]
+pub struct FutureArm<'a, F: Future> {
+    future: Option<Pin<&'a mut F>>,
+    on: bool,
+    output: Option<F::Output>,
+}
+
+impl<'a, F: Future> FutureArm<'a, F> {
+    pub(crate) fn new(future: Option<Pin<&'a mut F>>, on: bool) -> Self {
+        FutureArm {
+            future,
+            on,
+            output: None,
+        }
+    }
+}
+
+// SAFETY: the latch is always null.
+unsafe impl<F: Future> Arm for FutureArm<'_, F> {
+    fn kind(&self) -> Kind {
+        if self.on && self.future.is_some() {
+            Kind::Future
+        } else {
+            Kind::Out
+        }
+    }
+
+    fn latch(&self) -> *const Latch {
+        std::ptr::null()
+    }
+
+    unsafe fn look(&mut self, _: &mut Owed) -> bool {
+        false
+    }
+
+    unsafe fn enlist(&mut self, _: &Arc<Selection>, _: u32, _: &mut Owed) {}
+
+    fn settle(&mut self) {}
+
+    fn leave(&mut self) {}
+
+    fn poll(&mut self, cx: &mut Context<'_>) -> bool {
+        let Some(future) = &mut self.future else {
+            return false;
+        };
+        if let Poll::Ready(output) = future.as_mut().poll(cx) {
+            self.output = Some(output);
+        }
+        self.output.is_some()
+    }
+}
+
+macro_rules! outputs {
+    ($(impl<$p:ident: $bound:ident> $arm:ident;)*) => {$(
+        impl<$p: $bound> $arm<'_, $p> {
+            /// What the chosen arm gave, to be matched against its pattern.
+            ///
+            /// # Panics
+            ///
+            /// If it was not chosen.
+            pub fn output(&self) -> &$p::Output {
+                self.output.as_ref().expect("the chosen arm has an output")
+            }
+
+            /// The same, taken.
+            ///
+            /// # Panics
+            ///
+            /// If it was not chosen.
+            pub fn take(&mut self) -> $p::Output {
+                self.output.take().expect("the chosen arm has an output")
+            }
+
+            /// The pattern did not match: out, for this call.
+            pub fn reject(&mut self) {
+                self.on = false;
+                self.output = None;
+            }
+        }
+    )*};
+}
+
+outputs! {
+    impl<C: Case> ChannelArm;
+    impl<F: Future> FutureArm;
+}

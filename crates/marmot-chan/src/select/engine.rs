@@ -1,0 +1,438 @@
+//! The engine: tries all arms in random order, enlists, sleeps, leaves. README.md beside this
+//! file has the argument.
+//!
+//! ```text
+//!            ┌── a channel arm can be done: done ─────────────────────────┐
+//!   look ────┼── a future is ready ───────────────────────────────────────┼──▶ Chosen
+//!     │      └── default ─────────────────────────────────────────────────┤
+//!     └ enlist, open ──▶ waits ──▶ begin ──┬── a peer has decided ────────┤
+//!                          ▲               ├── a future is ready ─────────┘
+//!                          └─── reopen ────┴── neither (look again if somebody came by)
+//! ```
+//!
+//! Go: `selectgo`.
+
+#![expect(
+    unsafe_code,
+    reason = "holds the locks of several channels at once, and lets the arms look"
+)]
+
+use std::panic::Location;
+use std::sync::Arc;
+use std::task::{Context, Poll, ready};
+
+use marmot_wait::{WaitReason, budget, note};
+
+use crate::lock::Latch;
+use crate::select::arm::{Arm, Kind, Owed};
+use crate::select::list::List;
+use crate::select::rng;
+use crate::select::selection::{Found, Refreshed, Reopened, Selection, keep, take};
+
+/// Operations one future may do in a select that does not wait, before its being pending no
+/// longer means that it is not ready. The budget of a whole poll.
+const PATIENCE: u32 = 128;
+
+/// In which order the arms are tried.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Order {
+    /// Uniformly random among those that are ready.
+    Random,
+    /// From the first to the last.
+    Biased,
+}
+
+/// Whether there is a `default`.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Patience {
+    /// There is none: it waits.
+    Waits,
+    /// There is one: it does not.
+    Default,
+}
+
+/// What a select has come to.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Chosen {
+    /// This arm.
+    Arm(usize),
+    /// No arm is ready.
+    Default,
+    /// No arm takes part.
+    AllOut,
+}
+
+/// One select.
+pub struct Engine {
+    selection: Option<Arc<Selection>>,
+    order: Order,
+    patience: Patience,
+    started: bool,
+    place: &'static Location<'static>,
+}
+
+impl std::fmt::Debug for Engine {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Engine").finish_non_exhaustive()
+    }
+}
+
+/// The arms of one select.
+type Arms<'a, 'b> = &'a mut [&'b mut dyn Arm];
+
+impl Engine {
+    /// A select that begins.
+    #[track_caller]
+    #[must_use]
+    pub fn new(order: Order, patience: Patience) -> Engine {
+        Engine {
+            selection: None,
+            order,
+            patience,
+            started: false,
+            place: Location::caller(),
+        }
+    }
+
+    /// Goes on. After an arm was chosen it can be polled again: that is another select over
+    /// the arms that are still in.
+    #[inline]
+    pub fn poll(&mut self, arms: Arms<'_, '_>, cx: &mut Context<'_>) -> Poll<Chosen> {
+        if !self.started {
+            ready!(budget::poll_proceed(cx));
+            self.started = true;
+        }
+        match self.selection.take() {
+            None => self.look(arms, cx),
+            Some(selection) => self.resume(selection, arms, cx),
+        }
+    }
+
+    /// Nothing has been tried yet, or all arms have left their lines.
+    fn look(&mut self, arms: Arms<'_, '_>, cx: &mut Context<'_>) -> Poll<Chosen> {
+        let mut plan = Plan::new(arms, self.order);
+        if plan.order.is_empty() {
+            return Poll::Ready(Chosen::AllOut);
+        }
+        loop {
+            let mut owed = Owed::default();
+            let locks = Locks::take(arms, &plan);
+            if plan.in_line {
+                self.adopt(arms, &plan, &mut owed);
+            }
+            match self.try_all(arms, &plan, &mut owed) {
+                Tried::Done(case) => {
+                    drop(locks);
+                    owed.wake();
+                    self.finish(arms, &plan);
+                    return Poll::Ready(Chosen::Arm(case));
+                }
+                Tried::PollFirst(case) => {
+                    drop(locks);
+                    owed.wake();
+                    if self.poll_future(&mut *arms[case], &mut plan, cx) {
+                        self.finish(arms, &plan);
+                        return Poll::Ready(Chosen::Arm(case));
+                    }
+                    plan.polled.push(case as u32);
+                }
+                Tried::Nothing if self.patience == Patience::Default => {
+                    drop(locks);
+                    owed.wake();
+                    return self.default(arms, &plan, cx);
+                }
+                Tried::Nothing => {
+                    self.enlist(arms, &plan, &mut owed, cx);
+                    drop(locks);
+                    owed.wake();
+                    self.note();
+                    return Poll::Pending;
+                }
+            }
+        }
+    }
+
+    /// Does the first arm in order that can be done, with all locks held.
+    #[inline]
+    fn try_all(&self, arms: Arms<'_, '_>, plan: &Plan, owed: &mut Owed) -> Tried {
+        for &case in plan.order.iter() {
+            let arm = &mut *arms[case as usize];
+            if plan.futures && arm.kind() == Kind::Future {
+                if !plan.polled.iter().any(|&polled| polled == case) {
+                    return Tried::PollFirst(case as usize);
+                }
+                continue;
+            }
+            // SAFETY: `Locks::take` holds the latches of all arms that take part.
+            if unsafe { arm.look(owed) } {
+                return Tried::Done(case as usize);
+            }
+        }
+        Tried::Nothing
+    }
+
+    /// Polls an arm that is a future; whether it is ready.
+    fn poll_future(&self, arm: &mut dyn Arm, plan: &mut Plan, cx: &mut Context<'_>) -> bool {
+        if self.patience == Patience::Waits {
+            return arm.poll(cx);
+        }
+        // A future that is pending because the budget is spent might be ready: `default`
+        // must not be told that it isn't. So each gets a budget of its own.
+        let budget = Restore(budget::begin(PATIENCE));
+        let is_ready = arm.poll(cx);
+        plan.starved |= !is_ready && budget::is_spent();
+        drop(budget);
+        is_ready
+    }
+
+    #[cold]
+    fn default(&mut self, arms: Arms<'_, '_>, plan: &Plan, cx: &mut Context<'_>) -> Poll<Chosen> {
+        self.finish(arms, plan);
+        if plan.starved {
+            cx.waker().wake_by_ref();
+            self.note();
+            return Poll::Pending;
+        }
+        Poll::Ready(Chosen::Default)
+    }
+
+    /// Arms that were polled before they came here stand in line on their own: from now on
+    /// they stand there for this select, busy, so that it can't match itself.
+    #[cold]
+    fn adopt(&mut self, arms: Arms<'_, '_>, plan: &Plan, owed: &mut Owed) {
+        let selection = self.selection.get_or_insert_with(take);
+        for &case in plan.order.iter() {
+            let arm = &mut *arms[case as usize];
+            if arm.kind() == Kind::InLine {
+                // SAFETY: `look` holds the latches of all arms that take part.
+                unsafe { arm.enlist(selection, case, owed) };
+            }
+        }
+    }
+
+    /// Joins all lines and opens the selection, with all locks held.
+    fn enlist(&mut self, arms: Arms<'_, '_>, plan: &Plan, owed: &mut Owed, cx: &mut Context<'_>) {
+        if !plan.channels {
+            return;
+        }
+        let selection = self.selection.get_or_insert_with(take);
+        for &case in plan.order.iter() {
+            // SAFETY: `look` holds the latches of all arms that take part.
+            unsafe { arms[case as usize].enlist(selection, case, owed) };
+        }
+        // A new selection has no waker yet, so there is none to drop here.
+        let _none = selection.open(cx.waker());
+    }
+
+    /// Polled again after enlisting.
+    fn resume(
+        &mut self,
+        selection: Arc<Selection>,
+        arms: Arms<'_, '_>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Chosen> {
+        if !arms.iter().any(|arm| arm.kind() == Kind::Future) {
+            let (found, _old) = selection.refresh(cx.waker());
+            self.selection = Some(selection);
+            return match found {
+                Refreshed::Decided(case) => self.settle(case, arms),
+                Refreshed::LookAgain => self.look_again(arms, cx),
+                Refreshed::Waits => self.wait(),
+            };
+        }
+        let found = selection.begin();
+        self.selection = Some(selection);
+        if let Found::Decided(case) = found {
+            return self.settle(case, arms);
+        }
+        self.resume_futures(arms, cx)
+    }
+
+    /// Polls the futures while the selection is busy, so that no peer can decide.
+    fn resume_futures(&mut self, arms: Arms<'_, '_>, cx: &mut Context<'_>) -> Poll<Chosen> {
+        let plan = Plan::new(arms, self.order);
+        for &case in plan.order.iter() {
+            let arm = &mut *arms[case as usize];
+            if arm.kind() == Kind::Future && arm.poll(cx) {
+                self.finish(arms, &plan);
+                return Poll::Ready(Chosen::Arm(case as usize));
+            }
+        }
+        let Some(selection) = &self.selection else {
+            return Poll::Pending;
+        };
+        let (reopened, _old) = selection.reopen(cx.waker());
+        match reopened {
+            Reopened::Open => self.wait(),
+            Reopened::LookAgain => self.look_again(arms, cx),
+        }
+    }
+
+    fn wait(&self) -> Poll<Chosen> {
+        self.note();
+        Poll::Pending
+    }
+
+    /// A peer has decided for this case.
+    fn settle(&mut self, case: u32, arms: Arms<'_, '_>) -> Poll<Chosen> {
+        let plan = Plan::new(arms, Order::Biased);
+        arms[case as usize].settle();
+        self.finish(arms, &plan);
+        Poll::Ready(Chosen::Arm(case as usize))
+    }
+
+    /// Somebody came by while the selection was busy: what he left may be for us. Futures
+    /// have just been polled.
+    #[cold]
+    fn look_again(&mut self, arms: Arms<'_, '_>, cx: &mut Context<'_>) -> Poll<Chosen> {
+        let mut plan = Plan::new(arms, self.order);
+        plan.polled = plan.order.clone();
+        let mut owed = Owed::default();
+        let locks = Locks::take(arms, &plan);
+        if let Tried::Done(case) = self.try_all(arms, &plan, &mut owed) {
+            drop(locks);
+            owed.wake();
+            self.finish(arms, &plan);
+            return Poll::Ready(Chosen::Arm(case));
+        }
+        let old = self.selection.as_ref().and_then(|s| s.open(cx.waker()));
+        drop(locks);
+        drop(old);
+        owed.wake();
+        self.wait()
+    }
+
+    /// The select is decided: nobody else may decide it, and all arms leave their lines.
+    fn finish(&mut self, arms: Arms<'_, '_>, plan: &Plan) {
+        let Some(selection) = self.selection.take() else {
+            return;
+        };
+        drop(selection.end());
+        for &case in plan.order.iter() {
+            arms[case as usize].leave();
+        }
+        keep(selection);
+    }
+
+    fn note(&self) {
+        let object = std::ptr::from_ref(self) as usize;
+        note::set(WaitReason::Select, object, self.place);
+    }
+}
+
+impl Drop for Engine {
+    fn drop(&mut self) {
+        if let Some(selection) = self.selection.take() {
+            drop(selection.end());
+        }
+    }
+}
+
+/// Puts the budget back, while unwinding too.
+struct Restore(u32);
+
+impl Drop for Restore {
+    fn drop(&mut self) {
+        budget::restore(self.0);
+    }
+}
+
+/// What came of trying all arms once.
+enum Tried {
+    /// This one was done.
+    Done(usize),
+    /// This future has to be polled before the arms behind it are tried, without locks.
+    PollFirst(usize),
+    /// None can be done, and all futures have been polled.
+    Nothing,
+}
+
+/// Which arms take part in one round, and in which order.
+struct Plan {
+    order: List<u32>,
+    /// The futures that have been polled in this round.
+    polled: List<u32>,
+    channels: bool,
+    futures: bool,
+    in_line: bool,
+    /// A future may be pending only because its budget was spent.
+    starved: bool,
+}
+
+impl Plan {
+    fn new(arms: Arms<'_, '_>, order: Order) -> Plan {
+        let mut plan = Plan {
+            order: List::new(),
+            polled: List::new(),
+            channels: false,
+            futures: false,
+            in_line: false,
+            starved: false,
+        };
+        for (case, arm) in arms.iter().enumerate() {
+            match arm.kind() {
+                Kind::Out => continue,
+                Kind::Channel => plan.channels = true,
+                Kind::InLine => (plan.channels, plan.in_line) = (true, true),
+                Kind::Future => plan.futures = true,
+            }
+            plan.order.push(case as u32);
+        }
+        if order == Order::Random {
+            shuffle(&mut plan.order);
+        }
+        plan
+    }
+}
+
+/// Fisher and Yates: every order is equally likely, so the first ready one is uniformly
+/// random among the ready ones. (A random start in a fixed order is not: it favours those
+/// behind a gap.)
+fn shuffle(order: &mut [u32]) {
+    for last in (1..order.len()).rev() {
+        let other = rng::below(last as u32 + 1);
+        order.swap(last, other as usize);
+    }
+}
+
+/// The locks of all channels of a select, held.
+struct Locks(List<*const Latch>);
+
+impl Locks {
+    /// Takes them in the order of their addresses, each once, so that no two selects can wait
+    /// for each other.
+    #[inline]
+    fn take(arms: Arms<'_, '_>, plan: &Plan) -> Locks {
+        let mut latches = List::new();
+        if plan.channels {
+            for &case in plan.order.iter() {
+                let latch = arms[case as usize].latch();
+                if !latch.is_null() {
+                    latches.push(latch);
+                }
+            }
+            latches.sort_unstable();
+            latches.dedup();
+        }
+        for &latch in latches.iter() {
+            // SAFETY: `Arm` promises that the pointer is valid while the arms are borrowed,
+            // which they are for as long as the caller keeps this value.
+            let latch = unsafe { &*latch };
+            latch.acquire();
+        }
+        Locks(latches)
+    }
+}
+
+impl Drop for Locks {
+    #[inline]
+    fn drop(&mut self) {
+        for &latch in self.0.iter() {
+            // SAFETY: as in `take`: the arms are still there.
+            let latch = unsafe { &*latch };
+            // SAFETY: `take` acquired each of them once, and what the arms were lent to look
+            // at has been given back.
+            unsafe { latch.release() };
+        }
+    }
+}
