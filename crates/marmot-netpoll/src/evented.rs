@@ -127,11 +127,25 @@ impl<T: Descriptor> Evented<T> {
     where
         F: FnMut(&T) -> io::Result<R>,
     {
+        self.io_from(Location::caller(), direction, attempt)
+    }
+
+    /// As [`io`](Evented::io); `place` is the line of the program that waits.
+    #[inline]
+    pub fn io_from<F, R>(
+        &self,
+        place: &'static Location<'static>,
+        direction: Direction,
+        attempt: F,
+    ) -> Io<'_, T, F>
+    where
+        F: FnMut(&T) -> io::Result<R>,
+    {
         Io {
             evented: self,
             direction,
             key: None,
-            place: Location::caller(),
+            place,
             attempt,
         }
     }

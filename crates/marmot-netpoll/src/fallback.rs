@@ -71,7 +71,9 @@ fn serve(poller: &Arc<Poller>) {
     loop {
         fallback.rest_while(|| poller.drivers() > 0);
         // A waker is foreign code: if it panics it has said so on stderr.
-        let polled = catch_unwind(AssertUnwindSafe(|| poller.poll_from(&fallback.bell, None)));
+        let polled = catch_unwind(AssertUnwindSafe(|| {
+            poller.poll_from(&fallback.bell, None, || {})
+        }));
         if matches!(polled, Ok(Err(_))) {
             thread::sleep(AFTER_ERROR);
         }

@@ -109,7 +109,7 @@ impl Poller {
     ///
     /// If the system refuses to wait.
     pub fn poll(&self, timeout: Option<Duration>) -> io::Result<usize> {
-        self.poll_from(&self.bell, timeout)
+        self.poll_from(&self.bell, timeout, || {})
     }
 
     /// As [`Seat::interrupt`](crate::Seat::interrupt), for [`poll`](Poller::poll).
@@ -212,7 +212,20 @@ impl Poller {
         }
     }
 
-    pub(crate) fn poll_from(&self, bell: &Bell, timeout: Option<Duration>) -> io::Result<usize> {
+    /// As `Seat::poll_with`.
+    pub(crate) fn poll_from(
+        &self,
+        bell: &Bell,
+        timeout: Option<Duration>,
+        before_wake: impl FnOnce(),
+    ) -> io::Result<usize> {
+        let owed = self.wait(bell, timeout);
+        before_wake();
+        Ok(self.wake(owed?))
+    }
+
+    /// Waits, and gives whom the events concern.
+    fn wait(&self, bell: &Bell, timeout: Option<Duration>) -> io::Result<WakeList> {
         let sleeps = timeout != Some(Duration::ZERO);
         let turn = if sleeps {
             self.wait_for_turn(bell, timeout)
@@ -223,7 +236,7 @@ impl Poller {
                 .map(|kernel| (kernel, timeout))
         };
         let Some((mut kernel, rest)) = turn else {
-            return Ok(0);
+            return Ok(WakeList::new());
         };
         let sleeps = sleeps && bell.lie_down(Sleep::Polling).is_ok();
         let waited = kernel.wait(if sleeps { rest } else { Some(Duration::ZERO) });
@@ -232,7 +245,7 @@ impl Poller {
         }
         let owed = waited.map(|events| self.gather(events));
         self.give_back(kernel);
-        Ok(self.wake(owed?))
+        owed
     }
 
     /// The kernel's side and what is left of the timeout; `None` if it is over, or the bell

@@ -148,7 +148,21 @@ impl Seat {
     ///
     /// If a waker does; all the others have been called then.
     pub fn poll(&self, timeout: Option<Duration>) -> io::Result<usize> {
-        self.poller.poll_from(&self.bell, timeout)
+        self.poll_with(timeout, || {})
+    }
+
+    /// As [`poll`](Seat::poll), and calls `before_wake` once, when the wait is over and before
+    /// anybody is woken; also if nobody is, or there was no wait.
+    ///
+    /// # Errors
+    ///
+    /// As [`poll`](Seat::poll).
+    pub fn poll_with(
+        &self,
+        timeout: Option<Duration>,
+        before_wake: impl FnOnce(),
+    ) -> io::Result<usize> {
+        self.poller.poll_from(&self.bell, timeout, before_wake)
     }
 
     /// Makes the wait in progress on this seat, or else the next one, return at once.
