@@ -12,9 +12,15 @@
 #[macro_use]
 mod loom;
 
+mod barrier;
+mod cond;
 mod fatal;
 mod line;
 mod mutex;
+mod notify;
+mod once;
+mod panics;
+mod rwlock;
 mod semaphore;
 mod spawn;
 mod wait_group;
@@ -22,6 +28,14 @@ mod wait_group;
 /// The atomic types of the standard library, under Go's name for them.
 pub use std::sync::atomic;
 
+pub use barrier::{Barrier, BarrierWait, BarrierWaitResult};
+pub use cond::{Cond, CondWait, Relock};
 pub use mutex::{Lock, LockOwned, Mutex, MutexGuard, OwnedMutexGuard};
+pub use notify::{Notified, Notify};
+pub use once::{Once, OnceCell, OnceValue};
+pub use rwlock::{
+    OwnedRwLockReadGuard, OwnedRwLockWriteGuard, Read, ReadOwned, RwLock, RwLockReadGuard,
+    RwLockWriteGuard, Write, WriteOwned,
+};
 pub use semaphore::{Acquire, AcquireOwned, OwnedPermit, Permit, Semaphore};
 pub use wait_group::{Wait, WaitGroup, WaitGroupGuard};

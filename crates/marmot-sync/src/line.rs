@@ -41,6 +41,11 @@ impl Place {
         Place { key: None, caller }
     }
 
+    /// The line of the program that waits.
+    pub(crate) fn caller(&self) -> &'static Location<'static> {
+        self.caller
+    }
+
     /// Says what is waited for, and waits.
     pub(crate) fn pending<O: ?Sized, R>(&self, reason: WaitReason, object: &O) -> Poll<R> {
         note::set(reason, ptr::from_ref(object).addr(), self.caller);

@@ -25,7 +25,11 @@ impl<'a, T: ?Sized> Lock<'a, T> {
     #[inline]
     #[track_caller]
     pub(super) fn new(mutex: &'a Mutex<T>) -> Lock<'a, T> {
-        let place = Place::new();
+        Lock::at(mutex, Place::new())
+    }
+
+    #[inline]
+    pub(crate) fn at(mutex: &'a Mutex<T>, place: Place) -> Lock<'a, T> {
         Lock { mutex, place }
     }
 }
@@ -71,7 +75,11 @@ impl<T: ?Sized> LockOwned<T> {
     #[inline]
     #[track_caller]
     pub(super) fn new(mutex: Arc<Mutex<T>>) -> LockOwned<T> {
-        let place = Place::new();
+        LockOwned::at(mutex, Place::new())
+    }
+
+    #[inline]
+    pub(crate) fn at(mutex: Arc<Mutex<T>>, place: Place) -> LockOwned<T> {
         LockOwned { mutex, place }
     }
 }

@@ -12,14 +12,14 @@ use std::time::Duration;
 
 /// A waker that counts its calls.
 #[derive(Default)]
-pub struct Count(AtomicUsize);
+pub(crate) struct Count(AtomicUsize);
 
 impl Count {
-    pub fn new() -> Arc<Count> {
+    pub(crate) fn new() -> Arc<Count> {
         Arc::default()
     }
 
-    pub fn calls(&self) -> usize {
+    pub(crate) fn calls(&self) -> usize {
         self.0.load(Ordering::SeqCst)
     }
 }
@@ -31,18 +31,18 @@ impl Wake for Count {
 }
 
 /// Polls once; nobody is woken.
-pub fn poll<F: Future + Unpin>(future: &mut F) -> Poll<F::Output> {
+pub(crate) fn poll<F: Future + Unpin>(future: &mut F) -> Poll<F::Output> {
     Pin::new(future).poll(&mut Context::from_waker(Waker::noop()))
 }
 
 /// Polls once with this waker.
-pub fn poll_with<F: Future + Unpin>(future: &mut F, count: &Arc<Count>) -> Poll<F::Output> {
+pub(crate) fn poll_with<F: Future + Unpin>(future: &mut F, count: &Arc<Count>) -> Poll<F::Output> {
     let waker = Waker::from(Arc::clone(count));
     Pin::new(future).poll(&mut Context::from_waker(&waker))
 }
 
 /// What a future gives that must be ready now.
-pub fn now<F: Future + Unpin>(mut future: F) -> F::Output {
+pub(crate) fn now<F: Future + Unpin>(mut future: F) -> F::Output {
     match poll(&mut future) {
         Poll::Ready(output) => output,
         Poll::Pending => panic!("it should have been ready"),
@@ -50,7 +50,7 @@ pub fn now<F: Future + Unpin>(mut future: F) -> F::Output {
 }
 
 /// Runs `f` on a thread of its own and fails if it takes longer than ten seconds.
-pub fn within_seconds<R: Send + 'static>(f: impl FnOnce() -> R + Send + 'static) -> R {
+pub(crate) fn within_seconds<R: Send + 'static>(f: impl FnOnce() -> R + Send + 'static) -> R {
     let (tx, rx) = mpsc::channel();
     let worker = std::thread::spawn(move || {
         // The receiver is gone only if the watchdog has barked.
@@ -70,14 +70,14 @@ pub fn within_seconds<R: Send + 'static>(f: impl FnOnce() -> R + Send + 'static)
 }
 
 /// What a panic says.
-pub fn text_of<R>(f: impl FnOnce() -> R) -> String {
+pub(crate) fn text_of<R>(f: impl FnOnce() -> R) -> String {
     match std::panic::catch_unwind(std::panic::AssertUnwindSafe(f)) {
         Ok(_) => panic!("it should have panicked"),
         Err(payload) => words(&*payload),
     }
 }
 
-pub fn words(payload: &(dyn std::any::Any + Send)) -> String {
+pub(crate) fn words(payload: &(dyn std::any::Any + Send)) -> String {
     payload
         .downcast_ref::<String>()
         .cloned()
@@ -86,21 +86,21 @@ pub fn words(payload: &(dyn std::any::Any + Send)) -> String {
 }
 
 /// Waits until `done` holds, offering the core in between.
-pub fn until(done: impl Fn() -> bool) {
+pub(crate) fn until(done: impl Fn() -> bool) {
     while !done() {
         std::thread::yield_now();
     }
 }
 
 /// xorshift: a seed gives the same numbers for ever.
-pub struct Rng(u64);
+pub(crate) struct Rng(u64);
 
 impl Rng {
-    pub fn new(seed: u64) -> Rng {
+    pub(crate) fn new(seed: u64) -> Rng {
         Rng(seed | 1)
     }
 
-    pub fn below(&mut self, limit: usize) -> usize {
+    pub(crate) fn below(&mut self, limit: usize) -> usize {
         self.0 ^= self.0 << 13;
         self.0 ^= self.0 >> 7;
         self.0 ^= self.0 << 17;

@@ -1,0 +1,1 @@
+//! Work done once, in every interleaving.
