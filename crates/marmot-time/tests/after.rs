@@ -1,15 +1,17 @@
 //! What `after`, `tick` and `after_func` promise.
 
-use std::sync::Arc;
+use std::panic::Location;
+use std::pin::Pin;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc;
+use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::{Duration, Instant};
 
 use marmot_chan::TryRecvError;
 use marmot_testing::{ByHand, until, within};
 use marmot_time::{AfterFunc, Group, after, after_func, lanes, ms, secs, tick};
-use marmot_wait::set_lane;
+use marmot_wait::{BlockingKind, Note, Runner, set_lane, set_runner};
 
 const LIMIT: Duration = Duration::from_secs(30);
 
@@ -116,6 +118,7 @@ fn a_tick_drops_what_a_slow_receiver_misses_and_ends_with_it() {
     });
 }
 
+#[track_caller]
 fn counting(duration: Duration) -> (AfterFunc, Arc<AtomicUsize>) {
     let runs = Arc::new(AtomicUsize::new(0));
     let counted = Arc::clone(&runs);
@@ -216,4 +219,50 @@ fn a_function_that_panicked_runs_again_when_it_is_set_again() {
     until(LIMIT, "it ran", || runs.load(Ordering::SeqCst) == 1);
     func.reset(ms(1));
     until(LIMIT, "it ran again", || runs.load(Ordering::SeqCst) == 2);
+}
+
+/// Keeps what it is asked to spawn, and the line it was born at.
+struct Keeper(Mutex<Vec<(Spawned, &'static Location<'static>)>>);
+
+type Spawned = Pin<Box<dyn Future<Output = ()> + Send>>;
+
+impl Runner for Keeper {
+    fn enter_blocking(&self, _: BlockingKind, _: Note) {}
+
+    fn leave_blocking(&self) {}
+
+    fn spawn(&self, future: Spawned, place: &'static Location<'static>) {
+        self.0.lock().expect("unpoisoned").push((future, place));
+    }
+}
+
+#[test]
+fn a_function_runs_in_a_goroutine_of_the_runtime_that_set_it() {
+    static KEEPER: Keeper = Keeper(Mutex::new(Vec::new()));
+    with_lane(|lane| {
+        let before = set_runner(Some(&KEEPER));
+        let line = line!() + 1;
+        let (func, runs) = counting(ms(1));
+        let other = after_func(Duration::ZERO, || {});
+        set_runner(before);
+        assert_eq!(
+            KEEPER.0.lock().expect("unpoisoned").len(),
+            1,
+            "zero is at once"
+        );
+        thread::sleep(ms(2));
+        assert_eq!(lanes::fire(lane, marmot_wait::clock::now_ns()), 1);
+        let (spawned, place) = KEEPER
+            .0
+            .lock()
+            .expect("unpoisoned")
+            .pop()
+            .expect("a goroutine");
+        assert_eq!(place.line(), line);
+        assert_eq!(runs.load(Ordering::SeqCst), 0, "it has not run yet");
+        marmot_wait::park::block_on(spawned);
+        assert_eq!(runs.load(Ordering::SeqCst), 1);
+        assert!(!func.stop());
+        drop(other);
+    });
 }
