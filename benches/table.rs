@@ -2,6 +2,7 @@
 
 use std::fmt::Write as _;
 
+use crate::go;
 use crate::measure::cost::Cost;
 use crate::measure::stats::median;
 
@@ -106,6 +107,7 @@ pub fn render(groups: &[Group]) -> String {
             format!("{} ({ratio:.2})", figure(median(&line.wall_ns())))
         },
     );
+    far(&mut text, groups);
     part(
         &mut text,
         "Processor time an operation, all threads, in nanoseconds",
@@ -146,7 +148,7 @@ fn part(
         "{title}:\n\n| row | workers | {} | far |",
         peers.join(" | ")
     );
-    let _ = writeln!(text, "|---|--:|{}--:|", "--:|".repeat(peers.len()));
+    let _ = writeln!(text, "|---|--:|{}", "--:|".repeat(peers.len()));
     for group in groups {
         let _ = write!(text, "| `{}` | {} |", group.row, group.workers);
         for peer in peers {
@@ -157,7 +159,20 @@ fn part(
                 line.map_or_else(none, |line| cell(group, line))
             );
         }
-        let _ = writeln!(text, " {} of {} |", group.rounds_far, group.rounds);
+        text.push('\n');
+    }
+    text.push('\n');
+}
+
+/// Says in which groups the cores were far from each other, and how often.
+fn far(text: &mut String, groups: &[Group]) {
+    for group in groups.iter().filter(|group| group.rounds_far > 0) {
+        let (far, rounds) = (group.rounds_far, group.rounds);
+        let _ = writeln!(
+            text,
+            "- `{}` with {} workers: the cores were far from each other in {far} of {rounds} rounds",
+            group.row, group.workers
+        );
     }
     text.push('\n');
 }
@@ -175,6 +190,7 @@ fn figure(ns: f64) -> String {
     }
 }
 
+/// In the order in which they appear, Go last.
 fn peers(groups: &[Group]) -> Vec<&'static str> {
     let mut peers = Vec::new();
     for line in groups.iter().flat_map(|group| &group.lines) {
@@ -182,6 +198,7 @@ fn peers(groups: &[Group]) -> Vec<&'static str> {
             peers.push(line.name);
         }
     }
+    peers.sort_by_key(|&peer| peer == go::NAME);
     peers
 }
 
@@ -219,6 +236,6 @@ mod tests {
             ],
         };
         assert_eq!(group.ratios(&group.lines[1]), [2.0, 2.0, 2.1]);
-        assert!(render(&[group]).contains("| `row` | 2 | 10.0 (1.00) | 21.0 (2.00) | 0 of 3 |"));
+        assert!(render(&[group]).contains("| `row` | 2 | 10.0 (1.00) | 21.0 (2.00) |"));
     }
 }

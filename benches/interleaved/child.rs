@@ -45,6 +45,6 @@ pub(super) fn work(contests: &[Contest], task: &[String]) {
         .expect("the parent names a row and a peer that exist");
     let workers = workers.parse().expect("workers are a number");
     let laps = laps.parse().expect("laps are a number");
-    (entrant.start)(workers).run(laps);
+    (entrant.start)(workers).run(entrant.laps(laps));
     println!("{}", Status::read().peak_rss_kib);
 }

@@ -1,7 +1,7 @@
 //! The rounds of one row.
 
 use crate::args::Args;
-use crate::contest::{Contest, Laps};
+use crate::contest::{Contest, Entrant, Laps};
 use crate::go;
 use crate::measure::cost::Cost;
 use crate::measure::line::{self, FAR_NS};
@@ -14,21 +14,22 @@ const ENOUGH: usize = 5;
 
 /// Who is measured, and how: here, or in a process of its own.
 enum Contender<'a> {
-    Here(&'static str, Box<dyn Laps>),
+    Here(Entrant, Box<dyn Laps>),
     Go(&'a go::Program),
 }
 
 impl Contender<'_> {
     fn name(&self) -> &'static str {
         match self {
-            Self::Here(name, _) => name,
+            Self::Here(entrant, _) => entrant.name,
             Self::Go(_) => go::NAME,
         }
     }
 
     fn sample(&self, contest: &Contest, workers: usize, laps: u64) -> Option<Sample> {
         match self {
-            Self::Here(_, running) => {
+            Self::Here(entrant, running) => {
+                let laps = entrant.laps(laps);
                 running.run((laps / 10).max(1));
                 let cost = Cost::of(|| running.run(laps));
                 Some(Sample::of(cost, laps * contest.lap))
@@ -96,7 +97,7 @@ fn contenders<'a>(
         .entrants
         .iter()
         .filter(|entrant| args.wants_peer(entrant.name) && entrant.runs_with(workers))
-        .map(|entrant| Contender::Here(entrant.name, (entrant.start)(workers)));
+        .map(|entrant| Contender::Here(*entrant, (entrant.start)(workers)));
     let go = go
         .filter(|program| args.wants_peer(go::NAME) && program.has(contest.name))
         .map(Contender::Go);
