@@ -17,6 +17,7 @@ pub use chan::{Chan, Handle};
 pub use error::{SendError, TryRecvError, TrySendError};
 pub use receiver::{IntoIter, Iter, Receiver, WeakReceiver};
 pub use recv::{Recv, RecvMany};
+pub use select::Select;
 pub use send::{Closed, Permit, Reserve, SendFrom, SendValue};
 pub use sender::{Sender, WeakSender};
 pub use stream::SenderSink;

@@ -429,6 +429,21 @@ impl<T> State<T> {
         self.give_back(value)
     }
 
+    /// Keeps a value that was received, or the news of a close, in an entry of its own
+    /// beside the line, until its owner comes for it.
+    pub(crate) fn keep_received(&mut self, value: Option<T>) -> Key {
+        keep_entry(&mut self.receivers, value, Fate::Served)
+    }
+
+    /// The same for how a send ended: with its value, if the channel was closed.
+    pub(crate) fn keep_sent(&mut self, value: Option<T>) -> Key {
+        let fate = match value {
+            Some(_) => Fate::Closed,
+            None => Fate::Served,
+        };
+        keep_entry(&mut self.senders, value, fate)
+    }
+
     /// A sender leaves its line: its value, if it was not sent, and who is owed a wake-up
     /// because it had been nudged.
     pub(crate) fn leave_sender(&mut self, key: Key) -> (Option<Waiter<T>>, Option<Waker>) {
@@ -469,6 +484,14 @@ impl<T> State<T> {
     pub(crate) fn take_buffer(&mut self) -> VecDeque<T> {
         std::mem::take(&mut self.buffer)
     }
+}
+
+fn keep_entry<T>(line: &mut Line<T>, value: Option<T>, fate: Fate) -> Key {
+    let mut waiter = Waiter::new(value, Who::One(None));
+    waiter.fate = fate;
+    let key = line.push_back(waiter);
+    line.detach(key);
+    key
 }
 
 /// Tells everybody in a line that the channel is closed.

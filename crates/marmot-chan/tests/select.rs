@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 use std::thread;
 
-use marmot_chan::{Chan, Receiver, Recv, SendError, TryRecvError, chan, select, unbounded};
+use marmot_chan::{Chan, Receiver, Recv, Select, SendError, TryRecvError, chan, select, unbounded};
 use marmot_wait::park::block_on;
 
 fn poll_once<P: DerefMut<Target: Future>>(
@@ -768,4 +768,87 @@ fn a_select_future_may_cross_threads_if_its_parts_may() {
             _ = pending::<()>() => {},
         }
     }));
+}
+
+#[test]
+fn a_select_at_run_time_does_exactly_one_case() {
+    block_on(async {
+        let (a_tx, a) = chan::<i32>(1);
+        let (b_tx, b) = chan::<String>(1);
+        let mut select = Select::new();
+        let from_a = select.recv(&a);
+        let from_b = select.recv(&b);
+        assert!(select.try_now().is_none());
+        b_tx.try_send("b".into()).unwrap();
+        let chosen = select.wait().await;
+        assert!(chosen.index() == from_b && chosen.index() != from_a);
+        assert_eq!(chosen.recv(&b).as_deref(), Some("b"));
+        a_tx.try_send(1).unwrap();
+        let chosen = select.wait().await;
+        assert_eq!(chosen.index(), from_a);
+        assert_eq!(chosen.recv(&a), Some(1));
+        a_tx.close();
+        let chosen = select.try_now().expect("closed is ready");
+        assert_eq!(chosen.recv(&a), None);
+    });
+}
+
+#[test]
+fn a_select_at_run_time_sends_once_and_gives_back_on_close() {
+    block_on(async {
+        let (tx, rx) = chan::<i32>(0);
+        let (other_tx, other) = chan::<i32>(0);
+        let mut select = Select::new();
+        let sent = select.send(&tx, 1);
+        let received = select.recv(&other);
+        {
+            let mut wait = pin!(select.wait());
+            assert!(poll_once(wait.as_mut()).is_pending());
+        }
+        assert_eq!(rx.try_recv(), Err(TryRecvError::Empty), "it has left");
+        let mut wait = Box::pin(select.wait());
+        assert!(poll_once(wait.as_mut()).is_pending());
+        assert_eq!(rx.try_recv(), Ok(1));
+        let Poll::Ready(chosen) = poll_once(wait.as_mut()) else {
+            panic!("it was taken");
+        };
+        drop(wait);
+        assert_eq!(chosen.index(), sent);
+        assert_eq!(chosen.sent(&tx), Ok(()));
+        assert!(select.try_now().is_none(), "the send is used up");
+        other_tx.close();
+        assert_eq!(select.try_now().unwrap().index(), received);
+        let mut select = Select::new();
+        select.send(&other_tx, 5);
+        assert_eq!(select.try_now().unwrap().sent(&other_tx), Err(SendError(5)));
+    });
+}
+
+#[test]
+fn a_chosen_receive_that_nobody_fetches_gives_its_value_back() {
+    let (tx, rx) = chan(2);
+    tx.try_send(1).unwrap();
+    tx.try_send(2).unwrap();
+    let mut select = Select::new();
+    select.recv(&rx);
+    drop(select.try_now());
+    drop(select);
+    assert_eq!(rx.try_recv(), Ok(1));
+    assert_eq!(rx.try_recv(), Ok(2));
+}
+
+#[test]
+fn a_select_at_run_time_takes_thousands_of_cases() {
+    let channels: Vec<_> = (0..3000).map(|_| chan::<usize>(0)).collect();
+    let mut select = Select::new();
+    let all: Vec<_> = channels.iter().map(|(_, rx)| select.recv(rx)).collect();
+    let mut wait = Box::pin(select.wait());
+    assert!(poll_once(wait.as_mut()).is_pending());
+    channels[1234].0.try_send(7).unwrap();
+    assert!(channels[77].0.try_send(8).is_err());
+    let Poll::Ready(chosen) = poll_once(wait.as_mut()) else {
+        panic!("it was served");
+    };
+    assert_eq!(chosen.index(), all[1234]);
+    assert_eq!(chosen.recv(&channels[1234].1), Some(7));
 }

@@ -5,7 +5,9 @@
     reason = "an arm looks at its channel while the engine holds the locks"
 )]
 
+use std::fmt;
 use std::future::Future;
+use std::ops::DerefMut;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
@@ -124,22 +126,30 @@ pub trait Case: Unpin {
     fn leave(&mut self);
 }
 
-/// An arm on a channel.
-#[derive(Debug)]
+/// An arm on a channel, around a borrowed case or a boxed one.
 #[doc(hidden)]
-pub struct ChannelArm<'a, C: Case> {
-    case: &'a mut C,
+pub struct ChannelArm<B: DerefMut<Target: Case>> {
+    case: B,
     on: bool,
-    output: Option<C::Output>,
+    output: Option<<B::Target as Case>::Output>,
 }
 
-impl<'a, C: Case> ChannelArm<'a, C> {
-    pub(crate) fn new(case: &'a mut C, on: bool) -> Self {
+impl<B: DerefMut<Target: Case>> ChannelArm<B> {
+    /// `B` is `&mut C` or `Box<C>`: always the same case.
+    pub(crate) fn new(case: B, on: bool) -> Self {
         ChannelArm {
             case,
             on,
             output: None,
         }
+    }
+
+    pub(crate) fn case(&self) -> &B::Target {
+        &self.case
+    }
+
+    pub(crate) fn case_mut(&mut self) -> &mut B::Target {
+        &mut self.case
     }
 
     /// Gives the state of this arm's channel to `f`.
@@ -148,20 +158,23 @@ impl<'a, C: Case> ChannelArm<'a, C> {
     ///
     /// The caller holds the channel's latch.
     #[inline]
-    unsafe fn locked<R>(&mut self, f: impl FnOnce(&mut C, &mut State<C::Value>) -> R) -> Option<R> {
-        let lock: *const Lock<State<C::Value>> = self.case.channel()?;
+    unsafe fn locked<R>(
+        &mut self,
+        f: impl FnOnce(&mut B::Target, &mut State<<B::Target as Case>::Value>) -> R,
+    ) -> Option<R> {
+        let lock: *const Lock<State<<B::Target as Case>::Value>> = self.case.channel()?;
         // SAFETY: the channel lives as long as the handle in the case, which `f` gets only
         // as a `Case` that keeps its handle.
         let lock = unsafe { &*lock };
         // SAFETY: the caller holds the latch, and `f`, a method of `Case`, is given the state
         // and does not lock its channel itself.
-        Some(unsafe { lock.locked(|state| f(self.case, state)) })
+        Some(unsafe { lock.locked(|state| f(&mut self.case, state)) })
     }
 }
 
 // SAFETY: the latch is that of the case's channel, which a case never changes, and which
 // lives as long as the handle in the case.
-unsafe impl<C: Case> Arm for ChannelArm<'_, C> {
+unsafe impl<B: DerefMut<Target: Case>> Arm for ChannelArm<B> {
     #[inline]
     fn kind(&self) -> Kind {
         if !self.on || self.case.channel().is_none() {
@@ -208,7 +221,7 @@ unsafe impl<C: Case> Arm for ChannelArm<'_, C> {
         let latch = unsafe { &*latch };
         latch.acquire();
         // SAFETY: we have just taken the latch.
-        self.output = unsafe { self.locked(C::settle) };
+        self.output = unsafe { self.locked(Case::settle) };
         // SAFETY: taken above, and no reference is left: `settle` gave an owned value.
         unsafe { latch.release() };
     }
@@ -223,14 +236,13 @@ unsafe impl<C: Case> Arm for ChannelArm<'_, C> {
     }
 }
 
-impl<C: Case> Drop for ChannelArm<'_, C> {
+impl<B: DerefMut<Target: Case>> Drop for ChannelArm<B> {
     fn drop(&mut self) {
         self.case.leave();
     }
 }
 
 /// An arm that is any future; an absent one takes no part.
-#[derive(Debug)]
 #[doc(hidden)]
 pub struct FutureArm<'a, F: Future> {
     future: Option<Pin<&'a mut F>>,
@@ -284,14 +296,14 @@ unsafe impl<F: Future> Arm for FutureArm<'_, F> {
 }
 
 macro_rules! outputs {
-    ($(impl<$p:ident: $bound:ident> $arm:ident;)*) => {$(
-        impl<$p: $bound> $arm<'_, $p> {
+    ($arm:ty, $output:ty, $($generics:tt)*) => {
+        impl<$($generics)*> $arm {
             /// What the chosen arm gave, to be matched against its pattern.
             ///
             /// # Panics
             ///
             /// If it was not chosen.
-            pub fn output(&self) -> &$p::Output {
+            pub fn output(&self) -> &$output {
                 self.output.as_ref().expect("the chosen arm has an output")
             }
 
@@ -300,7 +312,7 @@ macro_rules! outputs {
             /// # Panics
             ///
             /// If it was not chosen.
-            pub fn take(&mut self) -> $p::Output {
+            pub fn take(&mut self) -> $output {
                 self.output.take().expect("the chosen arm has an output")
             }
 
@@ -310,10 +322,14 @@ macro_rules! outputs {
                 self.output = None;
             }
         }
-    )*};
+
+        impl<$($generics)*> fmt::Debug for $arm {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("Arm")
+            }
+        }
+    };
 }
 
-outputs! {
-    impl<C: Case> ChannelArm;
-    impl<F: Future> FutureArm;
-}
+outputs!(ChannelArm<B>, <B::Target as Case>::Output, B: DerefMut<Target: Case>);
+outputs!(FutureArm<'_, F>, F::Output, F: Future);

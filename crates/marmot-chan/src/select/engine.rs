@@ -94,6 +94,14 @@ impl Engine {
         }
     }
 
+    /// A select that is not counted: nobody could be made to wait.
+    #[track_caller]
+    pub(crate) fn uncounted(order: Order) -> Engine {
+        let mut engine = Engine::new(order, Patience::Default);
+        engine.started = true;
+        engine
+    }
+
     /// Goes on. After an arm was chosen it can be polled again: that is another select over
     /// the arms that are still in.
     #[inline]

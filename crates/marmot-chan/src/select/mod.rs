@@ -2,6 +2,7 @@
 
 mod arm;
 mod cases;
+mod dynamic;
 mod engine;
 mod list;
 mod operand;
@@ -9,6 +10,7 @@ mod rng;
 pub(crate) mod selection;
 
 pub use cases::{AsReceiver, AsSender};
+pub use dynamic::{Chosen, Index, Select, Wait};
 pub use rng::seed;
 
 /// What `select!` expands to needs these names; they are no part of the interface.

@@ -113,7 +113,7 @@ impl CaseKind {
     }
 
     /// The arm around it.
-    pub fn arm<C: Case>(self, case: Pin<&mut C>, on: bool) -> ChannelArm<'_, C> {
+    pub fn arm<C: Case>(self, case: Pin<&mut C>, on: bool) -> ChannelArm<&mut C> {
         ChannelArm::new(case.get_mut(), on)
     }
 }
@@ -125,7 +125,7 @@ impl OptionCaseKind {
     }
 
     /// The arm around it.
-    pub fn arm<C: Case>(self, case: Pin<&mut C>, on: bool) -> ChannelArm<'_, C> {
+    pub fn arm<C: Case>(self, case: Pin<&mut C>, on: bool) -> ChannelArm<&mut C> {
         ChannelArm::new(case.get_mut(), on)
     }
 }
