@@ -37,9 +37,10 @@ pub struct Group {
 }
 
 impl Group {
-    /// A runtime without lanes. `interrupt` is called, with no lock held, when a timer is
+    /// A runtime without lanes. `interrupt` is called, with no lane's lock held, when a timer is
     /// armed that is due before the sleeper meant to wake: it makes the sleep in progress, or
-    /// else the next one, end at once.
+    /// else the next one, end at once. The thread that arms the timer calls it, and may hold a
+    /// lock of a timer's own: it must not use timers itself.
     #[must_use]
     pub fn new(interrupt: Box<dyn Fn() + Send + Sync>) -> Arc<Group> {
         Arc::new(Group {

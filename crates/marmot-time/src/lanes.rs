@@ -22,7 +22,10 @@
 //!
 //! Give each P a lane ([`Group::open_lane`]) and each thread the lane of its P
 //! (`marmot_wait::set_lane`). On each turn compare the clock with [`deadline_cell`] and call
-//! [`fire`] when it is due. Sleep only after [`Group::prepare_sleep`].
+//! [`fire`] when it is due; any thread may, the monitor too. Sleep only after
+//! [`Group::prepare_sleep`]. Before saying that nothing can ever run again ask [`live`] for each
+//! lane and [`live_outside`]: they count exactly, while a deadline may still be that of a timer
+//! that was taken back.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};

@@ -3,7 +3,7 @@
 //! - [`sleep()`], [`sleep_until`], [`timeout()`], [`timeout_at`]: futures that know the time.
 //! - [`Timer`], [`Ticker`], [`after_func`]: Go's timers, with the rules of Go 1.23.
 //! - [`after`], [`tick`]: deadlines as channels.
-//! - [`ms`], [`secs`]: durations in short.
+//! - [`ms`], [`secs`]: durations in short; [`Duration`] and [`Instant`] are std's.
 //! - [`lanes`], [`Group`]: for those who write a runtime.
 //!
 //! What holds everywhere here:
@@ -33,6 +33,8 @@ mod ticker;
 mod timeout;
 mod timer;
 mod units;
+
+pub use std::time::{Duration, Instant};
 
 pub use after::{after, tick};
 pub use func::{AfterFunc, after_func};

@@ -241,12 +241,9 @@ fn a_slow_receiver_gets_one_late_tick_and_then_the_next_one_due() {
     let ticker = Ticker::new(ms(10));
     thread::sleep(ms(35));
     let late = ticker.try_recv().expect("one tick is there");
-    let next = within(LIMIT, move || {
-        assert_eq!(ticker.try_recv(), None, "the others were dropped");
-        ticker.recv_blocking()
-    });
+    let next = within(LIMIT, move || ticker.recv_blocking());
     let apart = next - late;
-    assert!(apart >= ms(30), "{apart:?}");
+    assert!(apart >= ms(30), "those between were dropped: {apart:?}");
     assert_eq!(apart.as_nanos() % ms(10).as_nanos(), 0, "in step");
 }
 
