@@ -37,11 +37,13 @@ pub(crate) fn files(dir: &Path, ending: &str) -> Vec<PathBuf> {
     while let Some(dir) = open.pop() {
         for path in entries(&dir) {
             let name = name(&path);
-            if name.starts_with('.') || name.starts_with("target") {
+            if name.starts_with('.') {
                 continue;
             }
             if path.is_dir() {
-                open.push(path);
+                if name != "target" && !name.starts_with("target-") {
+                    open.push(path);
+                }
             } else if name.ends_with(ending) {
                 found.push(path);
             }
