@@ -145,7 +145,7 @@ fn part(
 ) {
     let _ = writeln!(
         text,
-        "{title}:\n\n| row | workers | {} | far |",
+        "{title}:\n\n| row | workers | {} |",
         peers.join(" | ")
     );
     let _ = writeln!(text, "|---|--:|{}", "--:|".repeat(peers.len()));

@@ -25,8 +25,8 @@ func schedulerRows() []row {
 			}
 		}},
 		{"ping_pong_oneshot", 1_000, 100, oneshots},
-		{"channel_2_tasks", 10_000, 50, func(laps int) { pairs(0, 1, laps*10_000) }},
-		{"channel_2_tasks_cap1", 10_000, 50, func(laps int) { pairs(1, 1, laps*10_000) }},
+		{"channel_2_tasks", 10_000, 25, func(laps int) { pairs(0, 1, laps*10_000) }},
+		{"channel_2_tasks_cap1", 10_000, 25, func(laps int) { pairs(1, 1, laps*10_000) }},
 		{"skynet", 1_000_000, 1, skynet},
 		{"cpu_2us", 10_000, 5, work},
 	}

@@ -10,7 +10,7 @@
 //!
 //! A claim is a ratio within one round, and then the median over the rounds: what disturbs
 //! the machine for longer than a round disturbs both sides of it. A round in which the cores
-//! are far from each other (see [`line`]) is set aside, unless too few would be left.
+//! are far from each other (see [`mod@line`]) is set aside, unless too few would be left.
 
 mod child;
 mod rounds;

@@ -28,7 +28,7 @@ pub struct Uncontended;
 impl Row for Uncontended {
     const NAME: &'static str = "uncontended";
     const OP: &'static str = "a send and a receive by one task, capacity 1; nobody waits";
-    const LAPS: u64 = 50;
+    const LAPS: u64 = 25;
     const FOR: For = For::Threads;
 
     fn lap() -> u64 {
@@ -120,16 +120,16 @@ macro_rules! flows {
 }
 
 flows! {
-    "spsc_0" 1 x 1, ZERO, 25: "a message, one sender, one receiver, capacity 0";
-    "spsc_1" 1 x 1, 1, 25: "a message, one sender, one receiver, capacity 1";
-    "spsc_128" 1 x 1, 128, 50: "a message, one sender, one receiver, capacity 128";
-    "spsc_unbounded" 1 x 1, NO_LIMIT, 50: "a message, one sender, one receiver, no limit";
-    "mpsc_0" 8 x 1, ZERO, 25: "a message, 8 senders, one receiver, capacity 0";
-    "mpsc_1" 8 x 1, 1, 25: "a message, 8 senders, one receiver, capacity 1";
-    "mpsc_128" 8 x 1, 128, 50: "a message, 8 senders, one receiver, capacity 128";
-    "mpsc_unbounded" 8 x 1, NO_LIMIT, 50: "a message, 8 senders, one receiver, no limit";
-    "mpmc_0" 8 x 8, ZERO, 25: "a message, 8 senders, 8 receivers, capacity 0";
-    "mpmc_1" 8 x 8, 1, 25: "a message, 8 senders, 8 receivers, capacity 1";
-    "mpmc_128" 8 x 8, 128, 50: "a message, 8 senders, 8 receivers, capacity 128";
-    "mpmc_unbounded" 8 x 8, NO_LIMIT, 50: "a message, 8 senders, 8 receivers, no limit";
+    "spsc_0" 1 x 1, ZERO, 12: "a message, one sender, one receiver, capacity 0";
+    "spsc_1" 1 x 1, 1, 12: "a message, one sender, one receiver, capacity 1";
+    "spsc_128" 1 x 1, 128, 25: "a message, one sender, one receiver, capacity 128";
+    "spsc_unbounded" 1 x 1, NO_LIMIT, 25: "a message, one sender, one receiver, no limit";
+    "mpsc_0" 8 x 1, ZERO, 12: "a message, 8 senders, one receiver, capacity 0";
+    "mpsc_1" 8 x 1, 1, 12: "a message, 8 senders, one receiver, capacity 1";
+    "mpsc_128" 8 x 1, 128, 25: "a message, 8 senders, one receiver, capacity 128";
+    "mpsc_unbounded" 8 x 1, NO_LIMIT, 25: "a message, 8 senders, one receiver, no limit";
+    "mpmc_0" 8 x 8, ZERO, 12: "a message, 8 senders, 8 receivers, capacity 0";
+    "mpmc_1" 8 x 8, 1, 12: "a message, 8 senders, 8 receivers, capacity 1";
+    "mpmc_128" 8 x 8, 128, 25: "a message, 8 senders, 8 receivers, capacity 128";
+    "mpmc_unbounded" 8 x 8, NO_LIMIT, 25: "a message, 8 senders, 8 receivers, no limit";
 }

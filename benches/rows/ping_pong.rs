@@ -64,7 +64,7 @@ impl Row for Pairs<1, true> {
     const NAME: &'static str = "channel_2_tasks";
     const OP: &'static str = "a round trip of two tasks over two channels of capacity 0, or 1 \
         where there is no 0";
-    const LAPS: u64 = 50;
+    const LAPS: u64 = 25;
     const FOR: For = For::Threads;
 
     fn lap() -> u64 {
@@ -80,7 +80,7 @@ impl Row for Pairs<1, true> {
 impl Row for Pairs<1, false> {
     const NAME: &'static str = "channel_2_tasks_cap1";
     const OP: &'static str = "a round trip of two tasks over two channels of capacity 1";
-    const LAPS: u64 = 50;
+    const LAPS: u64 = 25;
     const FOR: For = For::Threads;
 
     fn lap() -> u64 {

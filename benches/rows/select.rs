@@ -87,12 +87,12 @@ macro_rules! selects {
 }
 
 selects! {
-    "select_2_0" 2, recv_of_2, ZERO, 20:
+    "select_2_0" 2, recv_of_2, ZERO, 10:
         "a message, from 2 senders to one select, capacity 0, or 1 where there is no 0";
-    "select_2_128" 2, recv_of_2, 128, 20:
+    "select_2_128" 2, recv_of_2, 128, 10:
         "a message, from 2 senders to one select, capacity 128";
-    "select_8_0" 8, recv_of_8, ZERO, 20:
+    "select_8_0" 8, recv_of_8, ZERO, 10:
         "a message, from 8 senders to one select, capacity 0, or 1 where there is no 0";
-    "select_8_128" 8, recv_of_8, 128, 20:
+    "select_8_128" 8, recv_of_8, 128, 10:
         "a message, from 8 senders to one select, capacity 128";
 }
