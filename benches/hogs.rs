@@ -223,7 +223,7 @@ fn be_child(task: &[String]) {
 
 // ---- the parent: starts the cases, counts threads, judges
 
-/// Ours first; the others only if asked for by name or in this list.
+/// Who is compared.
 const PEERS: [&str; 3] = ["tokio", "smol", go::NAME];
 
 /// Whose bars they are.

@@ -236,6 +236,8 @@ mod tests {
             ],
         };
         assert_eq!(group.ratios(&group.lines[1]), [2.0, 2.0, 2.1]);
-        assert!(render(&[group]).contains("| `row` | 2 | 10.0 (1.00) | 21.0 (2.00) |"));
+        let text = render(&[group]);
+        assert!(text.contains("| row | workers | a | b |\n|---|--:|--:|--:|\n"));
+        assert!(text.contains("| `row` | 2 | 10.0 (1.00) | 21.0 (2.00) |"));
     }
 }
