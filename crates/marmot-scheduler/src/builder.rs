@@ -1,0 +1,194 @@
+//! How a runtime is made: its options, their defaults, and what the environment overrides.
+
+use std::fmt;
+use std::io;
+use std::sync::Arc;
+
+use crate::cpus::default_procs;
+use crate::driver::{Driver, NoDriver};
+use crate::procs::MAX_PROCS;
+use crate::runtime::Runtime;
+
+/// What a panic does that nobody can observe: its goroutine's join handle is gone.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub enum Panic {
+    /// It ends the process, as in Go: the panic, the goroutine and its birthplace on stderr,
+    /// exit status 2.
+    Crash,
+    /// It is printed, and the others go on.
+    #[default]
+    Report,
+}
+
+/// What happens when no goroutine can ever go on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub enum Deadlock {
+    /// The process ends, as in Go: `fatal error: all goroutines are asleep - deadlock!`, every
+    /// goroutine, exit status 2. Where a thread that is not the runtime's could still wake
+    /// somebody, it is only printed.
+    Fatal,
+    /// It is printed.
+    #[default]
+    Report,
+    /// Nothing.
+    Off,
+}
+
+/// What a runtime keeps of its options.
+pub(crate) struct Config {
+    pub(crate) panic: Panic,
+    pub(crate) deadlock: Deadlock,
+    pub(crate) on_deadlock: Option<Arc<dyn Fn(&str) + Send + Sync>>,
+    pub(crate) max_threads: usize,
+    pub(crate) hog_cap: usize,
+    pub(crate) stack_bytes: Option<usize>,
+    pub(crate) name: String,
+    pub(crate) seed: u64,
+}
+
+/// Makes a [`Runtime`].
+///
+/// # Examples
+///
+/// ```
+/// use marmot_scheduler::{Builder, Panic};
+///
+/// let rt = Builder::new().max_procs(2).panic(Panic::Report).build()?;
+/// let handle = rt.spawn(async { 6 * 7 });
+/// assert_eq!(rt.block_on(handle).unwrap(), 42);
+/// # Ok::<(), std::io::Error>(())
+/// ```
+pub struct Builder {
+    max_procs: Option<usize>,
+    driver: Box<dyn Driver>,
+    config: Config,
+}
+
+impl Default for Builder {
+    fn default() -> Builder {
+        Builder::new()
+    }
+}
+
+impl Builder {
+    /// The defaults: as many Ps as CPUs, [`Panic::Report`], [`Deadlock::Report`], at most
+    /// 10,000 threads as in Go, 8 of them for goroutines that burn CPU without a P.
+    #[must_use]
+    pub fn new() -> Builder {
+        Builder {
+            max_procs: None,
+            driver: Box::new(NoDriver::default()),
+            config: Config {
+                panic: Panic::default(),
+                deadlock: Deadlock::default(),
+                on_deadlock: None,
+                max_threads: 10_000,
+                hog_cap: 8,
+                stack_bytes: None,
+                name: "marmot".to_owned(),
+                seed: marmot_wait::clock::now_ns() ^ 0x5DEE_CE66_D1CE_4E5B,
+            },
+        }
+    }
+
+    /// How many Ps: how many goroutines run at the same time. Overrides the environment's
+    /// `GOMAXPROCS`; without it and without this, the CPUs that the process may use (affinity
+    /// and cgroup quota). At least 1, at most 1024.
+    #[must_use]
+    pub fn max_procs(mut self, procs: usize) -> Builder {
+        self.max_procs = Some(procs);
+        self
+    }
+
+    /// What a panic does that nobody can observe. `MARMOT_PANIC=crash|report` overrides it.
+    #[must_use]
+    pub fn panic(mut self, policy: Panic) -> Builder {
+        self.config.panic = policy;
+        self
+    }
+
+    /// What happens when no goroutine can ever go on.
+    #[must_use]
+    pub fn deadlock(mut self, policy: Deadlock) -> Builder {
+        self.config.deadlock = policy;
+        self
+    }
+
+    /// Calls `f` with the report instead of printing it.
+    #[must_use]
+    pub fn on_deadlock(mut self, f: impl Fn(&str) + Send + Sync + 'static) -> Builder {
+        self.config.on_deadlock = Some(Arc::new(f));
+        self
+    }
+
+    /// How many threads at most, beside the monitor's. At least 1.
+    #[must_use]
+    pub fn max_threads(mut self, threads: usize) -> Builder {
+        self.config.max_threads = threads.max(1);
+        self
+    }
+
+    /// How many threads at most may burn CPU in goroutines whose P went to another thread,
+    /// because they did not let others run. At least 2.
+    #[must_use]
+    pub fn hog_threads(mut self, threads: usize) -> Builder {
+        self.config.hog_cap = threads.max(2);
+        self
+    }
+
+    /// The stack of each thread, in bytes. Default: std's (2 MiB, or `RUST_MIN_STACK`).
+    #[must_use]
+    pub fn stack_size(mut self, bytes: usize) -> Builder {
+        self.config.stack_bytes = Some(bytes);
+        self
+    }
+
+    /// What the threads are called; a number follows.
+    #[must_use]
+    pub fn thread_name(mut self, name: impl Into<String>) -> Builder {
+        self.config.name = name.into();
+        self
+    }
+
+    /// Timers and sockets; without it a runtime has none.
+    #[must_use]
+    pub fn driver(mut self, driver: Box<dyn Driver>) -> Builder {
+        self.driver = driver;
+        self
+    }
+
+    /// Makes the runtime and its first threads.
+    ///
+    /// # Errors
+    ///
+    /// If a thread can't be created.
+    pub fn build(mut self) -> io::Result<Runtime> {
+        match env("MARMOT_PANIC").as_deref() {
+            Some("crash") => self.config.panic = Panic::Crash,
+            Some("report") => self.config.panic = Panic::Report,
+            _ => {}
+        }
+        let procs = self.max_procs.or_else(procs_from_env).unwrap_or_else(default_procs);
+        Runtime::start(procs.clamp(1, MAX_PROCS), self.driver, self.config)
+    }
+}
+
+impl fmt::Debug for Builder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Builder")
+            .field("max_procs", &self.max_procs)
+            .field("panic", &self.config.panic)
+            .field("deadlock", &self.config.deadlock)
+            .finish_non_exhaustive()
+    }
+}
+
+fn env(name: &str) -> Option<String> {
+    std::env::var(name).ok()
+}
+
+/// `MARMOT_MAXPROCS`, then `GOMAXPROCS`; a value that is no positive number counts as none.
+fn procs_from_env() -> Option<usize> {
+    let number = |name| env(name)?.trim().parse().ok().filter(|procs| *procs > 0);
+    number("MARMOT_MAXPROCS").or_else(|| number("GOMAXPROCS"))
+}

@@ -1,0 +1,109 @@
+//! Where the next goroutine comes from: one short function per source, and their order.
+//!
+//! As Go's `findRunnable`: every 61st turn, and on a P that has just changed hands, the
+//! global queue first; else `runnext` and the local queue; a share of the global queue; the
+//! world, without waiting; half of another P's queue; last the lane of the hogs.
+
+use std::sync::atomic::Ordering;
+
+use marmot_wait::clock;
+
+use crate::driver::is_due;
+use crate::machine::{Machine, header};
+use crate::processor::Held;
+use crate::task::header::{TaskRef, temper};
+
+/// Every so many turns the global queue comes first: Go's `schedtick%61`. 7 or never differed
+/// by less than 3 % in the prototype.
+const GLOBAL_TURN: u32 = 61;
+
+impl Machine {
+    /// The next goroutine to run here, or none after a look everywhere.
+    pub(crate) fn find(&self, p: Held<'static>) -> Option<TaskRef> {
+        loop {
+            let task = self.candidate(p)?;
+            if self.admits(task) {
+                return Some(task);
+            }
+            self.shared.hogs.push(task);
+        }
+    }
+
+    /// While hogs hold nearly all spare threads, only goroutines known to be good may run.
+    #[inline]
+    fn admits(&self, task: TaskRef) -> bool {
+        // ORDERING: Relaxed; a mode that takes effect soon.
+        !self.shared.restricted.load(Ordering::Relaxed)
+            || self.from_lane.get()
+            || header(task).temper.load(Ordering::Relaxed) == temper::GOOD
+    }
+
+    #[inline]
+    fn candidate(&self, p: Held<'static>) -> Option<TaskRef> {
+        let turn = p.next_turn();
+        if is_due(p.deadline, self.shared.coarse_now()) {
+            self.fire(p, clock::now_ns());
+        }
+        if turn.is_multiple_of(GLOBAL_TURN) || self.fresh.get() {
+            if let Some(task) = self.out_of_turn(p) {
+                return Some(task);
+            }
+        }
+        p.pop().or_else(|| self.elsewhere(p))
+    }
+
+    #[cold]
+    fn out_of_turn(&self, p: Held<'static>) -> Option<TaskRef> {
+        if self.fresh.replace(false) {
+            self.fire(p, clock::now_ns());
+        }
+        self.from_global(p).or_else(|| self.from_lane())
+    }
+
+    fn elsewhere(&self, p: Held<'static>) -> Option<TaskRef> {
+        self.from_global(p)
+            .or_else(|| self.from_world(p))
+            .or_else(|| self.steal(p))
+            .or_else(|| self.from_lane())
+    }
+
+    fn from_global(&self, p: Held<'static>) -> Option<TaskRef> {
+        self.shared.global.take_into(p.queue(), self.shared.procs.active())
+    }
+
+    /// Timers of this P that are due, and sockets if nobody waits for them.
+    fn from_world(&self, p: Held<'static>) -> Option<TaskRef> {
+        // ORDERING: Relaxed, see `is_due`.
+        if p.deadline.load(Ordering::Relaxed) != u64::MAX {
+            self.fire(p, clock::now_ns());
+        }
+        if self.shared.driver.has_waiters() && !self.shared.somebody_waits_in_driver() {
+            self.shared.polled_driver();
+            self.shared.driver.poll();
+        }
+        p.pop()
+    }
+
+    fn fire(&self, p: Held<'static>, now: u64) {
+        if is_due(p.deadline, now) {
+            self.shared.driver.fire(p.lane, now);
+        }
+    }
+
+    fn from_lane(&self) -> Option<TaskRef> {
+        let task = self.shared.take_hog()?;
+        self.from_lane.set(true);
+        Some(task)
+    }
+
+    /// The search has ended with a find: if nobody else searches and there is more, the next
+    /// one is woken.
+    #[cold]
+    pub(crate) fn found_work(&self, p: Held<'static>) {
+        self.searching.set(false);
+        let last = self.shared.idle.end_search();
+        if last && (!p.is_empty() || !self.shared.global.is_empty()) {
+            self.shared.notify();
+        }
+    }
+}

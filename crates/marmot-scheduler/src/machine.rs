@@ -1,0 +1,345 @@
+//! M: a thread that runs goroutines, one turn after the other.
+//!
+//! ```text
+//!    ┌──▶ find ──▶ poll ──┐          has a P, in a guarded region but for the polls
+//!    │                    │
+//!    └────────────────────┘
+//!      │ nothing found          │ the monitor took the P during the poll
+//!      ▼                        ▼
+//!    give the P up, look again, sleep (`sleep.rs`) ──▶ woken with a P
+//! ```
+
+use std::cell::{Cell, UnsafeCell};
+use std::ptr::null_mut;
+use std::sync::OnceLock;
+use std::sync::atomic::{AtomicBool, AtomicI32, AtomicPtr, AtomicU8, AtomicU64, Ordering};
+use std::task::Poll;
+use std::thread::Thread;
+
+use marmot_wait::{begin_poll, end_poll};
+
+use crate::lease::Side;
+use crate::processor::{Held, Processor};
+use crate::shared::Shared;
+use crate::task::cell;
+use crate::task::header::{Header, TaskRef, temper};
+use crate::task::slab::Cache;
+use crate::task::state::{Pause, Start};
+
+/// Operations a goroutine may do in one poll: as tokio's budget; each costs 0.3 ns to count.
+pub(crate) const BUDGET: u32 = 128;
+
+/// What happened to the P of a machine in a long poll.
+pub(crate) mod detached {
+    /// It has it.
+    pub(crate) const NO: u8 = 0;
+    /// It went to another machine: this one blocks its thread.
+    pub(crate) const BLOCKED: u8 = 1;
+    /// It went to another machine: this one burns CPU.
+    pub(crate) const BURNING: u8 = 2;
+    /// The machine gave it away itself: it waits for a wake-up inside a goroutine.
+    pub(crate) const PARKED: u8 = 3;
+}
+
+/// A thread that runs goroutines. Lives as long as the process; its thread sleeps when idle.
+#[repr(align(128))]
+pub(crate) struct Machine {
+    pub(crate) shared: &'static Shared,
+    /// Its half of the lease.
+    pub(crate) side: Side,
+    /// The P it believes to have; its own thread's alone. Null for none.
+    proc: Cell<*const Processor>,
+    /// The goroutine being polled wants to go to the end of the global queue.
+    pub(crate) yielded: Cell<bool>,
+    /// It searches for work (and is counted as a searcher).
+    pub(crate) searching: Cell<bool>,
+    /// The task being polled came from the hogs' lane.
+    pub(crate) from_lane: Cell<bool>,
+    /// It is in the driver, or on its way in or out.
+    pub(crate) drives: Cell<bool>,
+    /// It has just got its P: the global queue and the timers come first.
+    pub(crate) fresh: Cell<bool>,
+    /// How many announced blocking stretches it is in.
+    pub(crate) blocking_depth: Cell<u32>,
+    /// The next random number is made of this.
+    random: Cell<u64>,
+    /// Free goroutine numbers: the next, and the end.
+    ids: Cell<(u64, u64)>,
+    /// Goroutines started and ended on this machine; written by its thread alone.
+    pub(crate) started: AtomicU64,
+    pub(crate) ended: AtomicU64,
+    /// Free cells; its own thread's alone.
+    cache: UnsafeCell<Cache>,
+    /// The goroutine being polled.
+    pub(crate) task: AtomicPtr<Header>,
+    /// See [`detached`]. Written under the scheduler's lock.
+    pub(crate) detached: AtomicU8,
+    /// A P handed to it while it slept.
+    pub(crate) handed: AtomicPtr<Processor>,
+    /// It was woken to search, not with work at hand.
+    pub(crate) woken_to_search: AtomicBool,
+    pub(crate) thread: OnceLock<Thread>,
+    /// The kernel's number of its thread; 0 before it runs.
+    pub(crate) tid: AtomicI32,
+    pub(crate) id: u32,
+}
+
+#[expect(unsafe_code, reason = "cells of one thread beside atomics of all")]
+// SAFETY: `proc`, `yielded`, `searching`, `random`, `ids` and `cache` are used by the
+// machine's own thread alone (through `current`); everything else is `Sync`.
+unsafe impl Sync for Machine {}
+
+#[expect(unsafe_code, reason = "as above")]
+// SAFETY: the machine is made on one thread and then used by the one that runs it.
+unsafe impl Send for Machine {}
+
+impl Machine {
+    pub(crate) fn new(shared: &'static Shared, id: u32) -> Machine {
+        Machine {
+            shared,
+            side: Side::new(),
+            proc: Cell::new(std::ptr::null()),
+            yielded: Cell::new(false),
+            searching: Cell::new(false),
+            from_lane: Cell::new(false),
+            drives: Cell::new(false),
+            fresh: Cell::new(true),
+            blocking_depth: Cell::new(0),
+            random: Cell::new(shared.config.seed ^ u64::from(id).wrapping_mul(0x9E37_79B9_7F4A_7C15) | 1),
+            ids: Cell::new((0, 0)),
+            started: AtomicU64::new(0),
+            ended: AtomicU64::new(0),
+            cache: UnsafeCell::new(Cache::new()),
+            task: AtomicPtr::new(null_mut()),
+            detached: AtomicU8::new(detached::NO),
+            handed: AtomicPtr::new(null_mut()),
+            woken_to_search: AtomicBool::new(false),
+            thread: OnceLock::new(),
+            tid: AtomicI32::new(0),
+            id,
+        }
+    }
+
+    /// The P this machine may use, if it still may. Inside a guarded region.
+    #[inline]
+    #[expect(unsafe_code, reason = "opens the core under the lease")]
+    pub(crate) fn held(&self) -> Option<Held<'static>> {
+        let proc = self.proc.get();
+        if proc.is_null() {
+            return None;
+        }
+        // SAFETY: Ps live as long as the process.
+        let proc: &'static Processor = unsafe { &*proc };
+        if !proc.lease.is_held_by(self) {
+            return None;
+        }
+        // SAFETY: the lease is ours, and we are in a guarded region as the contract says.
+        Some(unsafe { proc.hold() })
+    }
+
+    /// The P it believes to have.
+    #[inline]
+    #[expect(unsafe_code, reason = "Ps live for ever")]
+    pub(crate) fn believed(&self) -> Option<&'static Processor> {
+        // SAFETY: Ps live as long as the process.
+        unsafe { self.proc.get().as_ref() }
+    }
+
+    /// Takes or gives up a P, as far as this thread's own notes go.
+    pub(crate) fn set_proc(&self, proc: Option<&'static Processor>) {
+        self.proc.set(proc.map_or(std::ptr::null(), std::ptr::from_ref));
+        if let Some(proc) = proc {
+            marmot_wait::set_lane(Some(proc.lane));
+        }
+    }
+
+    /// This machine's free cells.
+    #[expect(unsafe_code, reason = "its own thread's alone")]
+    #[expect(clippy::mut_from_ref, reason = "no two borrows at once: callers return at once")]
+    pub(crate) fn cache(&self) -> &mut Cache {
+        // SAFETY: only the machine's own thread comes here, and `Cache`'s methods call
+        // nothing that could come here again.
+        unsafe { &mut *self.cache.get() }
+    }
+
+    /// A random number (xorshift64*, Vigna 2014).
+    #[inline]
+    pub(crate) fn random(&self) -> u32 {
+        let mut x = self.random.get();
+        x ^= x >> 12;
+        x ^= x << 25;
+        x ^= x >> 27;
+        self.random.set(x);
+        #[expect(clippy::cast_possible_truncation, reason = "the upper half")]
+        let upper = (x.wrapping_mul(0x2545_F491_4F6C_DD1D) >> 32) as u32;
+        upper
+    }
+
+    /// A number for a new goroutine. Machines take them in blocks, so no counter is shared.
+    #[inline]
+    pub(crate) fn next_id(&self) -> u64 {
+        let (next, end) = self.ids.get();
+        if next == end {
+            let (next, end) = self.shared.take_ids();
+            self.ids.set((next + 1, end));
+            return next;
+        }
+        self.ids.set((next + 1, end));
+        next
+    }
+
+    /// Runs goroutines until the runtime closes. The thread's whole life.
+    pub(crate) fn run(&'static self) {
+        while !self.shared.is_closing() {
+            match self.held() {
+                None => {
+                    if !self.sleep() {
+                        break;
+                    }
+                }
+                Some(p) => match self.find(p) {
+                    Some(task) => self.turn(p, task),
+                    None => self.rest(),
+                },
+            }
+        }
+        self.quit();
+    }
+
+    /// One task's poll and what follows from it.
+    fn turn(&'static self, p: Held<'static>, task: TaskRef) {
+        if self.searching.get() {
+            self.found_work(p);
+        }
+        match header(task).state.start() {
+            Start::Poll => self.poll(task),
+            Start::Cancel => self.unguarded(|| cell::drop_future(task)),
+        }
+        if self.from_lane.replace(false) {
+            self.shared.hogs.done();
+        }
+        self.after_poll();
+    }
+
+    /// Polls outside the guarded region, then queues what wants to go on.
+    #[inline]
+    fn poll(&self, task: TaskRef) {
+        let g = header(task);
+        let id = g.id.load(Ordering::Relaxed);
+        let started = if g.temper.load(Ordering::Relaxed) == temper::GOOD {
+            u64::MAX
+        } else {
+            self.shared.coarse_now()
+        };
+        // ORDERING: Relaxed; the monitor and dumps take a glance.
+        self.task.store(task.0.as_ptr(), Ordering::Relaxed);
+        begin_poll(id, BUDGET);
+        self.side.begin_poll();
+        let pause = match cell::poll_once(task) {
+            Poll::Ready(()) => {
+                let _ = end_poll();
+                self.yielded.set(false);
+                None
+            }
+            Poll::Pending => {
+                g.put_note(end_poll(), self.shared.coarse_now());
+                self.judge(g, started);
+                Some(self.pause(g))
+            }
+        };
+        self.side.end_poll();
+        self.task.store(null_mut(), Ordering::Relaxed);
+        if let Some(Rest::Queue(how)) = pause {
+            self.requeue(task, how);
+        }
+    }
+
+    /// A short poll makes a good goroutine of one that is new or was a hog.
+    #[inline]
+    fn judge(&self, g: &Header, started: u64) {
+        if started == u64::MAX {
+            return;
+        }
+        let taken = self.shared.coarse_now().saturating_sub(started);
+        let long = taken >= LONG_POLL_NS || self.detached.load(Ordering::Relaxed) != detached::NO;
+        if !long {
+            g.temper.store(temper::GOOD, Ordering::Relaxed);
+        }
+    }
+
+    #[inline]
+    fn pause(&self, g: &Header) -> Rest {
+        if self.yielded.replace(false) {
+            g.state.pause_runnable();
+            return Rest::Queue(How::Globally);
+        }
+        match g.state.pause() {
+            Pause::Waiting => Rest::Nothing,
+            Pause::Lost => {
+                self.shared.count_lost();
+                Rest::Nothing
+            }
+            Pause::Woken => Rest::Queue(How::Locally),
+        }
+    }
+
+    /// Queues a task that wants to go on, behind the others.
+    #[inline]
+    fn requeue(&self, task: TaskRef, how: How) {
+        if header(task).temper.load(Ordering::Relaxed) == temper::HOG {
+            return self.shared.push_hog(task);
+        }
+        match (self.held(), how) {
+            (Some(p), How::Locally) => p.push_back(task),
+            (Some(p), How::Globally) if p.is_empty() && self.shared.global.is_empty() => {
+                p.push_back(task);
+            }
+            _ => self.shared.push_global(task),
+        }
+    }
+
+    /// Runs user code with the guarded region left for its length.
+    fn unguarded(&self, f: impl FnOnce()) {
+        self.side.begin_poll();
+        f();
+        self.side.end_poll();
+    }
+
+    /// Sees whether the P is still here, and wanted.
+    #[inline]
+    fn after_poll(&'static self) {
+        match self.held() {
+            // ORDERING: Relaxed; whoever sets it does not wait for the effect.
+            Some(p) if p.retire.load(Ordering::Relaxed) => self.retire(p),
+            Some(_) => {}
+            None => self.lost_proc(),
+        }
+    }
+}
+
+/// A poll of a task on trial that took this long was long: two ticks of the monitor.
+const LONG_POLL_NS: u64 = 2_000_000;
+
+/// What a paused task leaves to do.
+enum Rest {
+    Nothing,
+    Queue(How),
+}
+
+/// Where a task that wants to go on is queued.
+#[derive(Clone, Copy)]
+enum How {
+    /// At the end of the local queue: it was woken during its poll.
+    Locally,
+    /// At the end of the global queue: it yielded.
+    Globally,
+}
+
+/// The header of a queued or running task.
+#[inline]
+#[expect(unsafe_code, reason = "a task in a queue is not done, so its cell lives")]
+pub(crate) fn header<'a>(task: TaskRef) -> &'a Header {
+    // SAFETY: callers have the task from a queue, or are about to queue it: it is not done,
+    // so its life reference keeps the cell.
+    unsafe { task.0.as_ref() }
+}

@@ -1,0 +1,29 @@
+//! Every runtime of the process: for dumps from outside, and to tell our threads from others.
+
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+/// Threads of all runtimes: machines and monitors.
+static THREADS: AtomicUsize = AtomicUsize::new(0);
+
+/// A thread of ours, counted while this lives.
+#[derive(Debug)]
+pub(crate) struct OurThread(());
+
+impl OurThread {
+    pub(crate) fn new() -> OurThread {
+        // ORDERING: Relaxed, a count for a report.
+        THREADS.fetch_add(1, Ordering::Relaxed);
+        OurThread(())
+    }
+}
+
+impl Drop for OurThread {
+    fn drop(&mut self) {
+        THREADS.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+/// How many threads of the process belong to runtimes.
+pub(crate) fn threads() -> usize {
+    THREADS.load(Ordering::Relaxed)
+}

@@ -1,0 +1,182 @@
+//! The queues of runnable tasks: one local to each P, one global, and the lane of the hogs.
+//!
+//! The only file that names crossbeam-deque. Local queues are its FIFO worker, unbounded: a
+//! burst of spawns is absorbed where it is made instead of being moved to the global queue
+//! (measured: a ring of 256 with overflow is 2 to 8 times slower on bursts).
+
+use std::collections::VecDeque;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use crossbeam_deque::{Injector, Steal, Worker};
+
+use crate::task::header::TaskRef;
+
+/// At most this many tasks move at once, from the global queue or from a victim: half of
+/// Go's local queue. 32 to 256 made no clear difference in the prototype.
+const BATCH: usize = 128;
+
+/// A task in a queue may move between threads.
+#[derive(Clone, Copy, Debug)]
+struct Queued(TaskRef);
+
+#[expect(unsafe_code, reason = "a task may be polled on any thread")]
+// SAFETY: tasks are made of `Send` futures only, and their headers are atomics.
+unsafe impl Send for Queued {}
+
+/// The owner's end of a P's queue. First in, first out.
+#[derive(Debug)]
+pub(crate) struct LocalQueue(Worker<Queued>);
+
+/// Everybody else's end.
+#[derive(Debug)]
+pub(crate) struct Stealer(crossbeam_deque::Stealer<Queued>);
+
+impl LocalQueue {
+    pub(crate) fn new() -> LocalQueue {
+        LocalQueue(Worker::new_fifo())
+    }
+
+    pub(crate) fn stealer(&self) -> Stealer {
+        Stealer(self.0.stealer())
+    }
+
+    #[inline]
+    pub(crate) fn push(&self, task: TaskRef) {
+        self.0.push(Queued(task));
+    }
+
+    #[inline]
+    pub(crate) fn pop(&self) -> Option<TaskRef> {
+        self.0.pop().map(|queued| queued.0)
+    }
+
+    #[inline]
+    pub(crate) fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+}
+
+impl Stealer {
+    pub(crate) fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    /// Takes half of the queue, at most a batch, into `dest`, and one of it at once.
+    pub(crate) fn steal_into(&self, dest: &LocalQueue) -> Option<TaskRef> {
+        until_settled(|| self.0.steal_batch_with_limit_and_pop(&dest.0, BATCH))
+    }
+}
+
+/// The queue of those who have no P, of explicit yields, and of what a retired P leaves.
+#[derive(Debug)]
+pub(crate) struct GlobalQueue(Injector<Queued>);
+
+impl GlobalQueue {
+    pub(crate) fn new() -> GlobalQueue {
+        GlobalQueue(Injector::new())
+    }
+
+    pub(crate) fn push(&self, task: TaskRef) {
+        self.0.push(Queued(task));
+    }
+
+    #[inline]
+    pub(crate) fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    /// Takes a fair share (one part of as many as there are Ps, at most a batch) into `dest`,
+    /// and one of it at once.
+    pub(crate) fn take_into(&self, dest: &LocalQueue, procs: usize) -> Option<TaskRef> {
+        if self.0.is_empty() {
+            return None;
+        }
+        let share = (self.0.len() / procs.max(1) + 1).min(BATCH);
+        until_settled(|| self.0.steal_batch_with_limit_and_pop(&dest.0, share))
+    }
+}
+
+fn until_settled(mut steal: impl FnMut() -> Steal<Queued>) -> Option<TaskRef> {
+    loop {
+        match steal() {
+            Steal::Success(queued) => return Some(queued.0),
+            Steal::Empty => return None,
+            Steal::Retry => {}
+        }
+    }
+}
+
+/// Known hogs, in a line of their own: at most so many run at a time as there are Ps.
+#[derive(Debug)]
+pub(crate) struct HogLane {
+    line: Mutex<VecDeque<Queued>>,
+    len: AtomicUsize,
+    /// Tasks taken from the lane whose poll has not ended.
+    running: AtomicUsize,
+}
+
+impl HogLane {
+    pub(crate) fn new() -> HogLane {
+        HogLane {
+            line: Mutex::new(VecDeque::new()),
+            len: AtomicUsize::new(0),
+            running: AtomicUsize::new(0),
+        }
+    }
+
+    fn line(&self) -> MutexGuard<'_, VecDeque<Queued>> {
+        // Nothing in here can panic half-way but an allocation, which ends the process.
+        self.line.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(crate) fn push(&self, task: TaskRef) {
+        let mut line = self.line();
+        line.push_back(Queued(task));
+        // ORDERING: Relaxed, written under the lock; readers without it look for a hint, and
+        // the idle protocol's fence follows a push.
+        self.len.store(line.len(), Ordering::Relaxed);
+    }
+
+    #[inline]
+    pub(crate) fn is_empty(&self) -> bool {
+        self.len.load(Ordering::Relaxed) == 0
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.len.load(Ordering::Relaxed)
+    }
+
+    /// How many of its tasks are being polled.
+    pub(crate) fn running(&self) -> usize {
+        self.running.load(Ordering::Relaxed)
+    }
+
+    /// Takes the first, if fewer than `limit` run; to be paired with [`done`](Self::done).
+    pub(crate) fn take(&self, limit: usize) -> Option<TaskRef> {
+        if self.is_empty() {
+            return None;
+        }
+        let mut line = self.line();
+        if self.running() >= limit {
+            return None;
+        }
+        let queued = line.pop_front()?;
+        self.len.store(line.len(), Ordering::Relaxed);
+        self.running.fetch_add(1, Ordering::Relaxed);
+        Some(queued.0)
+    }
+
+    /// The poll of a task from the lane has ended.
+    pub(crate) fn done(&self) {
+        self.running.fetch_sub(1, Ordering::Relaxed);
+    }
+}

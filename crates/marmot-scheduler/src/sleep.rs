@@ -1,0 +1,188 @@
+//! How a machine that found nothing goes to sleep, and how it comes back with a P.
+//!
+//! Give the P up and enlist as a sleeper in one step under the lock; announce; look again
+//! (`idle/`); then sleep: one machine in the driver, where the world can wake it, the others
+//! on their own.
+
+use std::ptr::null_mut;
+use std::sync::atomic::Ordering;
+
+use marmot_wait::clock;
+
+use crate::driver::is_due;
+use crate::machine::Machine;
+use crate::processor::{Held, Processor};
+use crate::shared::Sched;
+
+impl Machine {
+    /// Nothing found: gives the P up and sleeps until there is one with work.
+    pub(crate) fn rest(&'static self) {
+        let shared = self.shared;
+        {
+            let mut sched = shared.lock();
+            if !shared.global.is_empty() || shared.is_closing() {
+                return;
+            }
+            self.put_down(&mut sched);
+            sched.enlist(shared, self);
+        }
+        if shared.has_work(clock::now_ns()) {
+            self.come_back();
+        } else {
+            self.sleep_enlisted();
+        }
+    }
+
+    /// Gives the P up, and the claim to be searching.
+    fn put_down(&self, sched: &mut Sched) {
+        let p = self.believed().expect("a machine that gives its P up believes to have it");
+        p.lease.give_up();
+        self.set_proc(None);
+        let searched = self.searching.replace(false);
+        if sched.lay_down(p) {
+            self.shared.idle.announce(searched);
+        } else if searched {
+            self.shared.idle.end_search();
+        }
+    }
+
+    /// There are fewer Ps now: leaves this one's tasks to the others, and gives it up.
+    #[cold]
+    pub(crate) fn retire(&'static self, p: Held<'static>) {
+        p.drain(|task| self.shared.global.push(task));
+        self.put_down(&mut self.shared.lock());
+        self.shared.notify();
+    }
+
+    /// The P is gone after a poll, or the monitor is about to decide so.
+    #[cold]
+    pub(crate) fn lost_proc(&self) {
+        let shared = self.shared;
+        let mut sched = shared.lock();
+        if self.held().is_some() {
+            return;
+        }
+        sched.attach(self);
+        self.set_proc(None);
+        self.take_any(&mut sched);
+        drop(sched);
+        if !shared.hogs.is_empty() {
+            shared.notify();
+        }
+    }
+
+    /// Takes an idle P, as a searcher. `false`: there is none.
+    pub(crate) fn take_any(&self, sched: &mut Sched) -> bool {
+        let Some(p) = sched.take_idle(self.shared) else { return false };
+        p.lease.grant(self);
+        self.set_proc(Some(p));
+        self.fresh.set(true);
+        self.shared.idle.begin_search();
+        self.searching.set(true);
+        true
+    }
+
+    /// Work turned up while going to sleep: off the list, and to a P if there is one.
+    fn come_back(&'static self) {
+        let mut sched = self.shared.lock();
+        if !sched.unlist(self.shared, self) {
+            drop(sched);
+            self.adopt();
+            return;
+        }
+        if !self.take_any(&mut sched) {
+            sched.enlist(self.shared, self);
+            drop(sched);
+            self.sleep_enlisted();
+        }
+    }
+
+    /// Sleeps without a P until one is handed over. `false`: the runtime closes.
+    pub(crate) fn sleep(&'static self) -> bool {
+        let mut sched = self.shared.lock();
+        if self.shared.is_closing() {
+            return false;
+        }
+        sched.enlist(self.shared, self);
+        drop(sched);
+        self.cache().give_back();
+        self.sleep_enlisted();
+        !self.shared.is_closing()
+    }
+
+    fn sleep_enlisted(&'static self) {
+        // Also if it was handed a P meanwhile: the interrupt that goes with it is on its way.
+        if self.drives.get() {
+            self.wait_in_driver();
+        } else {
+            self.wait_alone();
+        }
+    }
+
+    fn wait_alone(&self) {
+        while !self.adopt() && !self.shared.is_closing() {
+            std::thread::park();
+        }
+    }
+
+    /// Waits where the world can wake it; comes back with a P if one is idle.
+    fn wait_in_driver(&'static self) {
+        let shared = self.shared;
+        let lanes: Vec<u32> = shared.procs.iter().map(|p| p.lane).collect();
+        shared.polled_driver();
+        shared.driver.wait(&lanes, &mut || self.leave_driver());
+        shared.polled_driver();
+        let now = clock::now_ns();
+        for p in shared.procs.iter().filter(|p| is_due(p.deadline, now)) {
+            shared.driver.fire(p.lane, now);
+        }
+    }
+
+    /// The wait is over: takes the P that was handed over, or an idle one, so that what the
+    /// driver is about to wake has a place to go.
+    fn leave_driver(&'static self) {
+        let mut sched = self.shared.lock();
+        if sched.unlist(self.shared, self) {
+            self.take_any(&mut sched);
+        } else {
+            drop(sched);
+            self.adopt();
+        }
+    }
+
+    /// Takes the P that was handed over, if any.
+    pub(crate) fn adopt(&self) -> bool {
+        // ORDERING: Acquire pairs with the Release in `hand_over`.
+        let handed = self.handed.swap(null_mut(), Ordering::Acquire);
+        let Some(p) = handed_over(handed) else { return false };
+        self.set_proc(Some(p));
+        self.fresh.set(true);
+        self.searching.set(self.woken_to_search.swap(false, Ordering::Relaxed));
+        true
+    }
+}
+
+#[expect(unsafe_code, reason = "Ps live for ever")]
+fn handed_over(p: *mut Processor) -> Option<&'static Processor> {
+    // SAFETY: null, or from a `&'static Processor` in `hand_over`.
+    unsafe { p.as_ref() }
+}
+
+impl Machine {
+    /// The runtime closes: leaves the P and the lists, and gives the cells back.
+    pub(crate) fn quit(&'static self) {
+        let shared = self.shared;
+        {
+            let mut sched = shared.lock();
+            sched.unlist(shared, self);
+            if self.held().is_some() {
+                self.put_down(&mut sched);
+            }
+        }
+        self.cache().give_back();
+        let mut sched = shared.lock();
+        sched.threads -= 1;
+        drop(sched);
+        shared.thread_ended.notify_all();
+    }
+}

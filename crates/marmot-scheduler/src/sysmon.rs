@@ -1,0 +1,315 @@
+//! The monitor: a thread without a P that keeps one bad goroutine from stopping the others.
+//!
+//! Every millisecond while any P is in use (parked when all are idle) it publishes the coarse
+//! clock and looks at each P. A poll that does not end is one of three cases:
+//!
+//! 1. its thread **sleeps in the kernel**: the P is handed to another machine at once, if
+//!    anything waits for it;
+//! 2. it **burns CPU while another P serves** the rest: only what waits in `runnext` is moved
+//!    to where thieves reach it, and overdue timers are fired;
+//! 3. it **burns CPU and nobody else can serve**: the P is handed over, under a cap. The
+//!    goroutine is marked as a hog and queued apart from then on.
+//!
+//! Beside that: timers and sockets that nobody watches, deadlocks, and the CPU quota.
+//! Go: `sysmon` and `retake`, which preempts instead; the three cases are ours.
+
+use std::sync::atomic::Ordering;
+use std::thread;
+use std::time::Duration;
+
+use marmot_wait::clock;
+
+use crate::deadlock::Watch;
+use crate::driver::is_due;
+use crate::lease;
+use crate::machine::{Machine, detached};
+use crate::processor::Processor;
+use crate::shared::{Kick, Sched, Shared};
+use crate::task::header::temper;
+use crate::threads::{Inspector, ThreadState, sys};
+
+/// Between two looks while any P is in use.
+const TICK: Duration = Duration::from_millis(1);
+/// Between two looks while a blocked machine was seen at the last one.
+const WATCHFUL: Duration = Duration::from_micros(100);
+/// A poll that burns this long, with work waiting that nobody else can serve, loses its P.
+const BURNING_NS: u64 = 1_000_000;
+/// The same, if others could serve but have not.
+const STUCK_NS: u64 = 10_000_000;
+/// Sockets are looked at when nobody else has for this long (Go: 10 ms).
+const POLL_NS: u64 = 10_000_000;
+/// So many quiet looks before the monitor sleeps: short pauses do not cost a wake-up each.
+const QUIET_LOOKS: u32 = 4;
+
+/// What the monitor saw of one P at its last look.
+#[derive(Clone, Copy)]
+struct Sight {
+    machine: *const Machine,
+    tick: u32,
+    since: u64,
+}
+
+impl Sight {
+    const NOTHING: Sight = Sight { machine: std::ptr::null(), tick: 0, since: 0 };
+}
+
+/// The monitor of one runtime.
+pub(crate) struct Monitor {
+    shared: &'static Shared,
+    sights: Vec<Sight>,
+    inspector: Inspector,
+    quiet_looks: u32,
+    deadlock: Watch,
+    now: u64,
+}
+
+/// The monitor's thread.
+pub(crate) fn run(shared: &'static Shared) {
+    sys::sharpen_timers();
+    let mut monitor = Monitor {
+        shared,
+        sights: Vec::new(),
+        inspector: Inspector::default(),
+        quiet_looks: 0,
+        deadlock: Watch::default(),
+        now: 0,
+    };
+    while !shared.is_closing() {
+        let pause = monitor.look();
+        monitor.rest(pause);
+    }
+}
+
+impl Monitor {
+    /// One round; how long to wait before the next.
+    fn look(&mut self) -> Duration {
+        self.now = clock::now_ns();
+        self.shared.set_coarse(self.now);
+        let slots = self.shared.procs.slots();
+        self.sights.resize(slots, Sight::NOTHING);
+        let mut stuck = Vec::new();
+        let mut serving = false;
+        for slot in 0..slots {
+            let Some(p) = self.shared.procs.get(slot) else { continue };
+            match self.glance(slot, p) {
+                Look::Idle | Look::Moving => serving |= !p.retire.load(Ordering::Relaxed),
+                Look::Stuck(case) => stuck.push(case),
+            }
+        }
+        let mut watchful = false;
+        for case in stuck {
+            watchful |= self.treat(&case, serving);
+        }
+        self.world();
+        if watchful { WATCHFUL } else { TICK }
+    }
+
+    /// What one P does.
+    fn glance(&mut self, slot: usize, p: &'static Processor) -> Look {
+        let machine = p.lease.glance();
+        let Some(m) = crate::snapshot::machine(machine) else {
+            self.sights[slot] = Sight::NOTHING;
+            return Look::Idle;
+        };
+        let (tick, polling) = m.side.glance();
+        let before = self.sights[slot];
+        let same = polling && std::ptr::eq(before.machine, m) && before.tick == tick;
+        let since = if same { before.since } else { self.now };
+        self.sights[slot] = Sight { machine: m, tick, since };
+        if polling { Look::Stuck(Case { p, m, tick, since, again: same }) } else { Look::Moving }
+    }
+
+    /// Deals with a P whose machine is in a poll. `true`: look again soon.
+    fn treat(&mut self, case: &Case, serving: bool) -> bool {
+        let p = case.p;
+        if p.retire.load(Ordering::Relaxed) && case.again {
+            self.hand_off(case, detached::BLOCKED);
+            return false;
+        }
+        let overdue = is_due(p.deadline, self.now);
+        let queued = !p.looks_empty();
+        let waiting = queued
+            || overdue
+            || !self.shared.global.is_empty()
+            || !self.shared.hogs.is_empty()
+            || self.unwatched_world();
+        if !waiting {
+            return false;
+        }
+        let tid = case.m.tid.load(Ordering::Relaxed);
+        if self.inspector.state(tid) == ThreadState::Blocked {
+            self.hand_off(case, detached::BLOCKED);
+            return true;
+        }
+        if !case.again {
+            return false;
+        }
+        self.treat_burning(case, serving, queued);
+        false
+    }
+
+    fn treat_burning(&mut self, case: &Case, serving: bool, queued: bool) {
+        let age = self.now.saturating_sub(case.since);
+        if serving {
+            self.relieve(case);
+        }
+        let limit = if serving { STUCK_NS } else { BURNING_NS };
+        if age >= limit && (queued || !serving) {
+            self.hand_off(case, detached::BURNING);
+        }
+    }
+
+    /// Others serve: lets them have what is behind the long poll.
+    fn relieve(&self, case: &Case) {
+        let shared = self.shared;
+        if case.p.has_next() {
+            let sched = shared.lock();
+            let flushed = self.with_revoked(case, |p| p.flush_next());
+            drop(sched);
+            if flushed == Some(true) {
+                shared.notify();
+            }
+        }
+        if is_due(case.p.deadline, self.now) {
+            shared.driver.fire(case.p.lane, self.now);
+        }
+    }
+
+    /// Takes the P for a moment, under the scheduler's lock, which the caller holds.
+    #[expect(unsafe_code, reason = "opens the core of a revoked P")]
+    fn with_revoked<R>(
+        &self,
+        case: &Case,
+        f: impl FnOnce(crate::processor::Held<'static>) -> R,
+    ) -> Option<R> {
+        if !revoke(case) {
+            return None;
+        }
+        // SAFETY: revoked, and granted again only below.
+        let result = f(unsafe { case.p.hold() });
+        case.p.lease.grant(case.m);
+        Some(result)
+    }
+
+    /// Hands the P of a stuck machine to another one.
+    fn hand_off(&self, case: &Case, how: u8) {
+        let Some(kick) = self.take_away(case, how) else { return };
+        if let Some(kick) = kick {
+            self.shared.act(kick);
+        }
+    }
+
+    /// Revokes; what is to be done then. `None`: nothing was taken.
+    fn take_away(&self, case: &Case, how: u8) -> Option<Option<Kick>> {
+        let shared = self.shared;
+        let mut sched = shared.lock();
+        if how == detached::BURNING && sched.burning >= shared.config.hog_cap {
+            return None;
+        }
+        if sched.threads >= shared.config.max_threads && sched.nobody_sleeps() {
+            return None;
+        }
+        if !revoke(case) {
+            return None;
+        }
+        case.m.detached.store(how, Ordering::Relaxed);
+        let counters = &shared.counters;
+        if how == detached::BURNING {
+            sched.burning += 1;
+            shared.set_restricted(sched.burning);
+            counters.handoffs_burning.fetch_add(1, Ordering::Relaxed);
+            if let Some(g) = crate::snapshot::polled(case.m) {
+                g.temper.store(temper::HOG, Ordering::Relaxed);
+            }
+        } else {
+            sched.blocked += 1;
+            counters.handoffs_blocked.fetch_add(1, Ordering::Relaxed);
+        }
+        if case.p.retire.load(Ordering::Relaxed) {
+            self.retire_revoked(&mut sched, case.p);
+            return Some(None);
+        }
+        Some(Some(sched.hand_over(shared, case.p, false)))
+    }
+
+    /// Leaves the tasks of a revoked P that is one too many to the others.
+    #[expect(unsafe_code, reason = "opens the core of a revoked P")]
+    fn retire_revoked(&self, sched: &mut Sched, p: &'static Processor) {
+        // SAFETY: revoked, and granted to nobody.
+        unsafe { p.hold() }.drain(|task| self.shared.global.push(task));
+        sched.retired.push(p);
+    }
+
+    /// Whether timers are due or sockets unwatched while no machine waits in the driver.
+    fn unwatched_world(&self) -> bool {
+        let shared = self.shared;
+        !shared.somebody_waits_in_driver()
+            && (shared.procs.iter().any(|p| is_due(p.deadline, self.now)) || self.poll_is_late())
+    }
+
+    fn poll_is_late(&self) -> bool {
+        let shared = self.shared;
+        shared.driver.has_waiters()
+            && self.now.saturating_sub(shared.driver_polled_at()) >= POLL_NS
+    }
+
+    /// Timers and sockets that nobody watches.
+    fn world(&self) {
+        let shared = self.shared;
+        if shared.somebody_waits_in_driver() {
+            return;
+        }
+        if self.poll_is_late() {
+            shared.polled_driver();
+            shared.driver.poll();
+        }
+        let (idle, _) = shared.idle.glance();
+        let timers = shared.procs.iter().any(|p| is_due(p.deadline, self.now));
+        if idle > 0 && (timers || shared.has_timers() || shared.driver.has_waiters()) {
+            // A P is idle, so nobody will miss its machine: let one go and watch.
+            shared.wake_one();
+        }
+    }
+
+    /// Waits for the next look; sleeps while nothing runs.
+    fn rest(&mut self, pause: Duration) {
+        let quiet = {
+            let mut sched = self.shared.lock();
+            let quiet = sched.is_quiet(self.shared);
+            self.quiet_looks = if quiet { self.quiet_looks + 1 } else { 0 };
+            sched.monitor_sleeps = self.quiet_looks >= QUIET_LOOKS;
+            sched.monitor_sleeps
+        };
+        if !quiet {
+            return thread::sleep(pause);
+        }
+        match self.deadlock.look(self.shared) {
+            Some(again) => thread::park_timeout(again),
+            None => thread::park(),
+        }
+        // Whoever took a P unparked us and cleared the flag; after a timeout it is ours to.
+        self.shared.lock().monitor_sleeps = false;
+    }
+}
+
+/// A machine in a poll, holding a P.
+struct Case {
+    p: &'static Processor,
+    m: &'static Machine,
+    tick: u32,
+    since: u64,
+    /// Seen in the same poll before.
+    again: bool,
+}
+
+enum Look {
+    Idle,
+    Moving,
+    Stuck(Case),
+}
+
+/// Under the scheduler's lock.
+fn revoke(case: &Case) -> bool {
+    let lease: &lease::Lease<Machine> = &case.p.lease;
+    lease.is_held_by(case.m) && lease.revoke(case.m, &case.m.side, case.tick)
+}

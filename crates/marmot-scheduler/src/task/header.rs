@@ -1,0 +1,94 @@
+//! What every task's cell begins with: its state, and what a dump tells of it.
+//!
+//! A dump walks the slab's pages while goroutines come and go, so the fields it reads are
+//! atomics, and `id` is its seqlock: 0 while the cell is free, else the number of the one
+//! goroutine that the other fields describe.
+
+use std::panic::Location;
+use std::ptr::NonNull;
+use std::sync::atomic::{AtomicPtr, AtomicU8, AtomicU32, AtomicU64, AtomicUsize, Ordering};
+
+use marmot_wait::{Note, WaitReason};
+
+use super::cell::Vtable;
+use super::state::State;
+use crate::shared::Shared;
+
+/// How a goroutine behaved so far, which decides where it is queued while hogs abound.
+pub(crate) mod temper {
+    /// It has not ended a poll yet.
+    pub(crate) const UNKNOWN: u8 = 0;
+    /// Its last poll was short.
+    pub(crate) const GOOD: u8 = 1;
+    /// The monitor took the P from one of its polls, and none was short since.
+    pub(crate) const HOG: u8 = 2;
+}
+
+/// The beginning of every cell.
+#[repr(C)]
+pub(crate) struct Header {
+    pub(crate) state: State,
+    /// How to act on what lies behind the header.
+    pub(crate) vtable: &'static Vtable,
+    /// The runtime it belongs to.
+    pub(crate) shared: AtomicPtr<Shared>,
+    /// Its number; 0 for a free cell.
+    pub(crate) id: AtomicU64,
+    /// Where it was born.
+    pub(crate) birthplace: AtomicPtr<Location<'static>>,
+    /// The number of the goroutine that started it; 0 for none.
+    pub(crate) parent: AtomicU64,
+    /// The object it waits for.
+    pub(crate) object: AtomicUsize,
+    /// The line where it waits; in a free cell, the next free cell of its list.
+    pub(crate) waits_at: AtomicPtr<Location<'static>>,
+    /// Since when it waits, in milliseconds of the coarse clock.
+    pub(crate) since_ms: AtomicU32,
+    /// Why it waits ([`WaitReason`]).
+    pub(crate) reason: AtomicU8,
+    /// See [`temper`].
+    pub(crate) temper: AtomicU8,
+    /// The slab's size class; fixed for the cell.
+    pub(crate) class: AtomicU8,
+}
+
+impl Header {
+    /// Writes down what the goroutine waits for. By its poller, before it gives up the right.
+    #[inline]
+    pub(crate) fn put_note(&self, note: Note, now_ns: u64) {
+        // ORDERING: Relaxed throughout: dumps read a glance, see `snapshot`.
+        self.object.store(note.object, Ordering::Relaxed);
+        let place = note.place.map_or(std::ptr::null(), std::ptr::from_ref);
+        self.waits_at.store(place.cast_mut(), Ordering::Relaxed);
+        self.reason.store(note.reason as u8, Ordering::Relaxed);
+        self.since_ms.store(millis(now_ns), Ordering::Relaxed);
+    }
+
+    /// Why it waits, if it does.
+    pub(crate) fn wait_reason(&self) -> WaitReason {
+        WaitReason::from_u8(self.reason.load(Ordering::Relaxed))
+    }
+
+    /// The runtime it belongs to.
+    #[inline]
+    pub(crate) fn shared(&self) -> &'static Shared {
+        let shared = self.shared.load(Ordering::Relaxed);
+        Shared::from_ptr(shared)
+    }
+}
+
+/// The coarse clock in milliseconds; wraps after 49 days, which a dump can live with.
+#[expect(clippy::cast_possible_truncation, reason = "wraps on purpose")]
+pub(crate) fn millis(ns: u64) -> u32 {
+    (ns / 1_000_000) as u32
+}
+
+/// A task in a queue: a pointer to its cell, which lives because a queued task is not done.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) struct TaskRef(pub(crate) NonNull<Header>);
+
+impl std::fmt::Debug for TaskRef {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "TaskRef({:p})", self.0)
+    }
+}

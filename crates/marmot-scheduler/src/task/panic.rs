@@ -1,0 +1,166 @@
+//! What a panic in a goroutine does.
+//!
+//! It is caught at the poll and belongs to whoever joins the goroutine. If nobody does, the
+//! runtime's policy decides: [`Panic::Crash`](crate::Panic) ends the process as Go does,
+//! [`Panic::Report`](crate::Panic) prints it and goes on. Either way it is told where it
+//! happened and where the goroutine was born.
+//!
+//! A hook keeps the standard message off stderr while a goroutine is polled: a panic that
+//! somebody observes prints nothing, and one that kills the process prints one report.
+
+use std::any::Any;
+use std::backtrace::{Backtrace, BacktraceStatus};
+use std::cell::{Cell, RefCell};
+use std::fmt;
+use std::io::Write;
+use std::panic::{self, Location, PanicHookInfo};
+use std::sync::Once;
+use std::sync::atomic::Ordering;
+
+use super::header::Header;
+use crate::builder::Panic;
+
+/// The payload with which [`goexit`](crate::goexit) unwinds.
+pub(crate) struct Goexit;
+
+/// A panic that was caught, with where it happened.
+pub(crate) struct Caught {
+    pub(crate) payload: Box<dyn Any + Send>,
+    site: Option<Site>,
+}
+
+struct Site {
+    place: String,
+    backtrace: Backtrace,
+}
+
+thread_local! {
+    /// Whether this thread polls a goroutine, whose panics are caught.
+    static POLLING: Cell<bool> = const { Cell::new(false) };
+    /// Where the last panic on this thread happened.
+    static LAST: RefCell<Option<Site>> = const { RefCell::new(None) };
+}
+
+/// Marks this thread as one that polls goroutines: their panics are caught, not printed.
+pub(crate) fn polls_here(yes: bool) -> bool {
+    POLLING.with(|polling| polling.replace(yes))
+}
+
+/// Installs the hook, once for the process; it hands on what is not ours.
+pub(crate) fn install_hook() {
+    static ONCE: Once = Once::new();
+    ONCE.call_once(|| {
+        let before = panic::take_hook();
+        panic::set_hook(Box::new(move |info| {
+            let ours = POLLING.try_with(Cell::get).unwrap_or(false);
+            if ours && cfg!(panic = "unwind") && !remember(info) {
+                return;
+            }
+            if !ours || cfg!(not(panic = "unwind")) {
+                before(info);
+            }
+        }));
+    });
+}
+
+/// Notes where the panic happened. `false`, always: nothing is printed here.
+fn remember(info: &PanicHookInfo<'_>) -> bool {
+    let place = info.location().map_or_else(|| "unknown place".to_owned(), Location::to_string);
+    let site = Site { place, backtrace: Backtrace::capture() };
+    let _ = LAST.try_with(|last| last.replace(Some(site)));
+    false
+}
+
+impl Caught {
+    pub(crate) fn new(payload: Box<dyn Any + Send>) -> Caught {
+        Caught { payload, site: LAST.with(RefCell::take) }
+    }
+
+    fn text(&self) -> &str {
+        let payload = &*self.payload;
+        if let Some(text) = payload.downcast_ref::<&'static str>() {
+            return text;
+        }
+        payload.downcast_ref::<String>().map_or("(a value that is no text)", String::as_str)
+    }
+}
+
+impl fmt::Display for Caught {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.text())
+    }
+}
+
+/// Applies the runtime's policy to a panic that nobody will ever see.
+pub(crate) fn unobserved(caught: &Caught, header: &Header) {
+    let id = header.id.load(Ordering::Relaxed);
+    let birthplace = header.birthplace.load(Ordering::Relaxed);
+    let born = crate::snapshot::place(birthplace);
+    let parent = header.parent.load(Ordering::Relaxed);
+    let whose = Whose { id, born, parent };
+    match header.shared().config.panic {
+        Panic::Crash => crash(caught, &whose),
+        Panic::Report => report(caught, &whose),
+    }
+}
+
+/// Which goroutine it was.
+struct Whose {
+    id: u64,
+    born: Option<&'static Location<'static>>,
+    parent: u64,
+}
+
+impl Whose {
+    fn tell(&self, caught: &Caught, out: &mut String) {
+        use std::fmt::Write as _;
+        let _ = writeln!(out, "\ngoroutine {} [running]:", self.id);
+        if let Some(site) = &caught.site {
+            let _ = writeln!(out, "\tat {}", site.place);
+        }
+        if let Some(born) = self.born {
+            let _ = match self.parent {
+                0 => writeln!(out, "created by {born}"),
+                parent => writeln!(out, "created by {born} in goroutine {parent}"),
+            };
+        }
+        match &caught.site {
+            Some(site) if site.backtrace.status() == BacktraceStatus::Captured => {
+                let _ = writeln!(out, "\n{}", site.backtrace);
+            }
+            _ => {}
+        }
+    }
+}
+
+fn report(caught: &Caught, whose: &Whose) {
+    let mut out = format!("goroutine {} panicked: {}\n", whose.id, indent(caught.text()));
+    whose.tell(caught, &mut out);
+    let _ = std::io::stderr().write_all(out.as_bytes());
+}
+
+fn crash(caught: &Caught, whose: &Whose) -> ! {
+    let mut out = format!("panic: {}\n", indent(caught.text()));
+    whose.tell(caught, &mut out);
+    die(&out)
+}
+
+/// Keeps later lines of a text from looking like the first of a report, as Go does.
+fn indent(text: &str) -> String {
+    text.replace('\n', "\n\t")
+}
+
+/// Prints the last words and ends the process with status 2. The first to come here wins;
+/// others wait for the end.
+pub(crate) fn die(words: &str) -> ! {
+    static FIRST: std::sync::Mutex<()> = std::sync::Mutex::new(());
+    let guard = FIRST.lock();
+    let _ = std::io::stderr().write_all(words.as_bytes());
+    std::mem::forget(guard);
+    std::process::exit(2)
+}
+
+/// The main goroutine panicked: as Go, the process ends whatever the policy is.
+pub(crate) fn crash_main(caught: &Caught, id: u64) -> ! {
+    crash(caught, &Whose { id, born: None, parent: 0 })
+}

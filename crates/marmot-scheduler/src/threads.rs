@@ -1,0 +1,180 @@
+//! The threads behind machines: started when needed, named, bounded, and what the kernel says
+//! of them.
+
+use std::collections::HashMap;
+use std::fs::File;
+use std::io;
+use std::ptr::null_mut;
+use std::sync::atomic::Ordering;
+use std::thread;
+
+use crate::current;
+use crate::machine::Machine;
+use crate::registry::OurThread;
+use crate::task::panic;
+
+/// Starts the thread of a machine that has been handed a P. A thread that can't be started is
+/// survived: the P goes back to the idle ones, and stderr tells once.
+pub(crate) fn start(machine: &'static Machine) {
+    if let Err(error) = try_start(machine) {
+        undo(machine, &error);
+    }
+}
+
+/// Starts the thread of a machine.
+pub(crate) fn try_start(machine: &'static Machine) -> io::Result<()> {
+    let shared = machine.shared;
+    if shared.lock().threads > shared.config.max_threads {
+        let limit = shared.config.max_threads;
+        return Err(io::Error::other(format!("thread exhaustion: the runtime has {limit} threads")));
+    }
+    let builder = thread::Builder::new().name(format!("{}-{}", shared.config.name, machine.id));
+    let builder = match shared.config.stack_bytes {
+        Some(bytes) => builder.stack_size(bytes),
+        None => builder,
+    };
+    builder.spawn(move || main(machine)).map(drop)
+}
+
+fn main(machine: &'static Machine) {
+    let _ours = OurThread::new();
+    // A machine's thread is the same for as long as it lives; a spare one keeps its name.
+    let _ = machine.thread.set(thread::current());
+    machine.tid.store(sys::gettid(), Ordering::Relaxed);
+    sys::sharpen_timers();
+    panic::polls_here(true);
+    current::enter_machine(machine);
+    machine.adopt();
+    machine.run();
+    current::leave_machine();
+}
+
+fn undo(machine: &'static Machine, error: &io::Error) {
+    let shared = machine.shared;
+    let mut sched = shared.lock();
+    sched.threads -= 1;
+    sched.spare.push(machine);
+    let handed = machine.handed.swap(null_mut(), Ordering::Acquire);
+    let p = shared.procs.iter().find(|p| std::ptr::eq(*p, handed)).expect("it was handed a P");
+    if machine.woken_to_search.swap(false, Ordering::Relaxed) {
+        shared.idle.end_search();
+    }
+    p.lease.give_up();
+    if sched.lay_down(p) {
+        shared.idle.add();
+    }
+    let first = !std::mem::replace(&mut sched.thread_failure_told, true);
+    let threads = sched.threads;
+    drop(sched);
+    if first {
+        eprintln!(
+            "marmot: cannot start another thread beside {threads}: {error}; goroutines wait \
+             until a thread is free"
+        );
+    }
+}
+
+/// What the kernel says of a thread.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum ThreadState {
+    /// It runs, or would if a CPU were free; or we cannot know.
+    Running,
+    /// It sleeps, in this system call.
+    Blocked,
+}
+
+/// Asks the kernel about threads, keeping the files of the first ones open.
+#[derive(Debug, Default)]
+pub(crate) struct Inspector {
+    files: HashMap<i32, File>,
+}
+
+/// So many files are kept open; asking about another thread opens and closes one (20 us
+/// instead of 2).
+const KEPT_FILES: usize = 64;
+
+impl Inspector {
+    /// Whether the thread sleeps in the kernel. `/proc/self/task/TID/syscall` says `running`
+    /// for a thread that only lacks a CPU, which the thread's CPU clock could not tell.
+    pub(crate) fn state(&mut self, tid: i32) -> ThreadState {
+        match self.read(tid) {
+            Some(text) if !text.starts_with(b"running") => ThreadState::Blocked,
+            _ => ThreadState::Running,
+        }
+    }
+
+    #[cfg(target_os = "linux")]
+    fn read(&mut self, tid: i32) -> Option<[u8; 8]> {
+        use std::os::unix::fs::FileExt;
+        let mut text = [0; 8];
+        if let Some(file) = self.files.get(&tid) {
+            if let Ok(1..) = file.read_at(&mut text, 0) {
+                return Some(text);
+            }
+            self.files.remove(&tid);
+        }
+        let file = File::open(format!("/proc/self/task/{tid}/syscall")).ok()?;
+        let read = file.read_at(&mut text, 0).ok()?;
+        if self.files.len() < KEPT_FILES {
+            self.files.insert(tid, file);
+        }
+        (read > 0).then_some(text)
+    }
+
+    #[cfg(not(target_os = "linux"))]
+    fn read(&mut self, _tid: i32) -> Option<[u8; 8]> {
+        None
+    }
+}
+
+/// How many threads this process has; `None` where that cannot be known.
+pub(crate) fn process_threads() -> Option<usize> {
+    std::fs::read_dir("/proc/self/task").ok().map(Iterator::count)
+}
+
+#[cfg(target_os = "linux")]
+pub(crate) mod sys {
+    //! The three system calls that std does not offer.
+    #![expect(unsafe_code, reason = "system calls without a safe wrapper in std")]
+
+    /// The kernel's number of this thread.
+    pub(crate) fn gettid() -> i32 {
+        // SAFETY: takes nothing, cannot fail.
+        unsafe { libc::gettid() }
+    }
+
+    /// Lets this thread's sleeps end on time: the kernel may be 50 us late otherwise, to wake
+    /// several sleepers at once.
+    pub(crate) fn sharpen_timers() {
+        // SAFETY: takes numbers only; a failure leaves things as they are.
+        unsafe { libc::prctl(libc::PR_SET_TIMERSLACK, 1000_usize) };
+    }
+
+    /// The CPUs this process may run on.
+    pub(crate) fn affinity() -> Option<usize> {
+        // SAFETY: an all-zero set is a valid empty set.
+        let mut set: libc::cpu_set_t = unsafe { std::mem::zeroed() };
+        // SAFETY: the pointer and the size are those of `set`.
+        let failed = unsafe { libc::sched_getaffinity(0, size_of_val(&set), &raw mut set) };
+        if failed != 0 {
+            return None;
+        }
+        // SAFETY: reads the set.
+        usize::try_from(unsafe { libc::CPU_COUNT(&set) }).ok()
+    }
+}
+
+#[cfg(not(target_os = "linux"))]
+pub(crate) mod sys {
+    //! Where there is nothing to ask.
+
+    pub(crate) fn gettid() -> i32 {
+        0
+    }
+
+    pub(crate) fn sharpen_timers() {}
+
+    pub(crate) fn affinity() -> Option<usize> {
+        None
+    }
+}
