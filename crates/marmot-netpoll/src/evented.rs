@@ -369,15 +369,35 @@ pub struct Expiry {
 }
 
 impl Expiry {
-    /// Says that the time is over: waits and tries in this direction fail with `TimedOut`,
-    /// those that wait already too, until it is taken back.
-    pub fn set(&self, expired: bool) {
+    /// Says whether the time is over: then waits and tries in this direction fail with
+    /// `TimedOut`, until it is taken back.
+    ///
+    /// Those that wait already are woken when what this gives is dropped, which is to be done
+    /// with no lock held.
+    #[must_use = "those that wait are woken when it is dropped"]
+    pub fn mark(&self, expired: bool) -> Expired<'_> {
         self.source.readiness().expire(self.direction, expired);
+        let mut owed = WakeList::new();
         if expired {
-            let mut owed = WakeList::new();
             self.source.rouse(self.direction, &mut owed);
-            self.poller.wake(owed);
         }
+        Expired {
+            poller: &self.poller,
+            owed,
+        }
+    }
+}
+
+/// Wakes, when it is dropped, those whose time is over.
+#[derive(Debug)]
+pub struct Expired<'a> {
+    poller: &'a Poller,
+    owed: WakeList,
+}
+
+impl Drop for Expired<'_> {
+    fn drop(&mut self) {
+        self.poller.wake(std::mem::take(&mut self.owed));
     }
 }
 

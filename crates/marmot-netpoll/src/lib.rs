@@ -30,7 +30,7 @@ mod source;
 mod waiting;
 
 pub use descriptor::Descriptor;
-pub use evented::{Evented, Expiry, Io};
+pub use evented::{Evented, Expired, Expiry, Io};
 pub use mio::Interest;
 /// TCP, UDP and Unix sockets that do not block: mio's.
 pub use mio::net as sockets;

@@ -123,7 +123,7 @@ fn an_expired_direction_fails_until_that_is_taken_back() {
         let expiry = ours.expiry(Direction::Read);
         let mut wait = ByHand::new(async { read(&ours, &mut [0]).await });
         wait.expect_pending();
-        expiry.set(true);
+        drop(expiry.mark(true));
         let error = wait.expect_ready().expect_err("its time is over");
         assert_eq!(
             (error.kind(), error.to_string().as_str()),
@@ -131,7 +131,7 @@ fn an_expired_direction_fails_until_that_is_taken_back() {
         );
         let write = ours.try_io(Direction::Write, |mut socket| socket.write(b"x"));
         assert_eq!(write.expect("the other direction goes on"), 1);
-        expiry.set(false);
+        drop(expiry.mark(false));
         theirs.write_all(b"y").expect("room");
         let mut byte = [0];
         assert_eq!(block_on(read(&ours, &mut byte)).expect("a byte"), 1);

@@ -1,0 +1,86 @@
+//! Looking up names, which blocks a thread, in a goroutine of its own: so whoever waits for
+//! it can be cancelled. Go does the same.
+
+use std::future::Future;
+use std::io;
+use std::net::SocketAddr;
+use std::panic::Location;
+use std::pin::pin;
+use std::thread;
+
+use futures::channel::oneshot;
+use marmot_wait::{BlockingKind, Note, WaitReason, blocking, note, park, runner};
+
+use crate::addrs::{Kind, Target, ToSocketAddrs};
+
+/// The addresses of a host, in the order in which they should be tried.
+///
+/// # Errors
+///
+/// Those of the system's resolver.
+///
+/// # Cancel safety
+///
+/// Dropping the future forgets the answer; the thread that asks goes on until there is one.
+///
+/// # Examples
+///
+/// ```
+/// # marmot_wait::park::block_on(async {
+/// let mut addrs = marmot_net::lookup_host("127.0.0.1:80").await?;
+/// assert_eq!(addrs.next(), Some(([127, 0, 0, 1], 80).into()));
+/// # Ok::<(), std::io::Error>(()) })?;
+/// # Ok::<(), std::io::Error>(())
+/// ```
+#[track_caller]
+pub fn lookup_host(
+    host: impl ToSocketAddrs,
+) -> impl Future<Output = io::Result<std::vec::IntoIter<SocketAddr>>> + Send {
+    let target = host.target();
+    let place = Location::caller();
+    async move { Ok(resolve_from(target?, place).await?.into_iter()) }
+}
+
+pub(crate) async fn resolve(target: Target) -> io::Result<Vec<SocketAddr>> {
+    resolve_from(target, Location::caller()).await
+}
+
+pub(crate) async fn resolve_from(
+    target: Target,
+    place: &'static Location<'static>,
+) -> io::Result<Vec<SocketAddr>> {
+    let (host, port) = match target.0 {
+        Kind::Addrs(addrs) => return Ok(addrs),
+        Kind::Host(host, port) => (host, port),
+    };
+    let (answer, answered) = oneshot::channel();
+    let ask = async move {
+        let note = Note {
+            reason: WaitReason::Syscall,
+            object: 0,
+            place: Some(place),
+        };
+        let found = blocking(BlockingKind::Call, note, || {
+            std::net::ToSocketAddrs::to_socket_addrs(&(host.as_str(), port))
+        });
+        // Nobody waits for it any more, perhaps.
+        let _unwanted = answer.send(found.map(Iterator::collect));
+    };
+    match runner() {
+        Some(runner) => runner.spawn(Box::pin(ask), place),
+        None => {
+            let thread = thread::Builder::new().name("marmot-lookup".to_owned());
+            drop(thread.spawn(move || park::block_on(ask))?);
+        }
+    }
+    let mut answered = pin!(answered);
+    std::future::poll_fn(|cx| {
+        let polled = answered.as_mut().poll(cx);
+        if polled.is_pending() {
+            note::set(WaitReason::IoWait, 0, place);
+        }
+        polled
+    })
+    .await
+    .unwrap_or_else(|_| Err(io::Error::other("the lookup was cut off")))
+}

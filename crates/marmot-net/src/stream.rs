@@ -1,0 +1,506 @@
+//! Reading and writing a connection: the same for TCP and Unix.
+
+use std::future::Future;
+use std::io::{self, IoSlice, IoSliceMut, Read, Write};
+use std::net::Shutdown;
+use std::panic::Location;
+use std::task::{Context, Poll};
+
+use marmot_netpoll::{Descriptor, Direction, sockets};
+
+use crate::socket::Socket;
+
+/// A descriptor through which bytes go both ways.
+pub(crate) trait Bytes: Descriptor + Send + Sync + 'static {
+    fn read(&self, buf: &mut [u8]) -> io::Result<usize>;
+    fn read_vectored(&self, bufs: &mut [IoSliceMut<'_>]) -> io::Result<usize>;
+    fn write(&self, buf: &[u8]) -> io::Result<usize>;
+    fn write_vectored(&self, bufs: &[IoSlice<'_>]) -> io::Result<usize>;
+    fn shutdown(&self, how: Shutdown) -> io::Result<()>;
+}
+
+macro_rules! bytes {
+    ($($name:ty),*) => {$(
+        impl Bytes for $name {
+            #[inline]
+            fn read(&self, buf: &mut [u8]) -> io::Result<usize> {
+                let mut io = self;
+                Read::read(&mut io, buf)
+            }
+            fn read_vectored(&self, bufs: &mut [IoSliceMut<'_>]) -> io::Result<usize> {
+                let mut io = self;
+                Read::read_vectored(&mut io, bufs)
+            }
+            #[inline]
+            fn write(&self, buf: &[u8]) -> io::Result<usize> {
+                let mut io = self;
+                Write::write(&mut io, buf)
+            }
+            fn write_vectored(&self, bufs: &[IoSlice<'_>]) -> io::Result<usize> {
+                let mut io = self;
+                Write::write_vectored(&mut io, bufs)
+            }
+            fn shutdown(&self, how: Shutdown) -> io::Result<()> {
+                <$name>::shutdown(self, how)
+            }
+        }
+    )*};
+}
+bytes!(sockets::TcpStream);
+#[cfg(unix)]
+bytes!(sockets::UnixStream);
+
+impl<T: Bytes> Socket<T> {
+    #[inline]
+    fn read_some(&self, io: &T, buf: &mut [u8]) -> io::Result<usize> {
+        self.evented()
+            .try_some(Direction::Read, buf.len(), |_| io.read(buf))
+    }
+
+    #[inline]
+    fn write_some(&self, io: &T, buf: &[u8]) -> io::Result<usize> {
+        self.evented()
+            .try_some(Direction::Write, buf.len(), |_| io.write(buf))
+    }
+
+    fn read_some_vectored(&self, io: &T, bufs: &mut [IoSliceMut<'_>]) -> io::Result<usize> {
+        let len = bufs.iter().map(|buf| buf.len()).sum();
+        self.evented()
+            .try_some(Direction::Read, len, |_| io.read_vectored(bufs))
+    }
+
+    fn write_some_vectored(&self, io: &T, bufs: &[IoSlice<'_>]) -> io::Result<usize> {
+        let len = bufs.iter().map(|buf| buf.len()).sum();
+        self.evented()
+            .try_some(Direction::Write, len, |_| io.write_vectored(bufs))
+    }
+
+    #[track_caller]
+    #[inline]
+    pub(crate) fn read<'a>(
+        &'a self,
+        buf: &'a mut [u8],
+    ) -> impl Future<Output = io::Result<usize>> + Send + 'a {
+        self.reading(move |io| self.read_some(io, buf))
+    }
+
+    #[track_caller]
+    pub(crate) fn read_vectored<'a>(
+        &'a self,
+        bufs: &'a mut [IoSliceMut<'_>],
+    ) -> impl Future<Output = io::Result<usize>> + Send + 'a {
+        self.reading(move |io| self.read_some_vectored(io, bufs))
+    }
+
+    /// How much it has got is in the attempt, which is made again after a wait.
+    #[track_caller]
+    pub(crate) fn read_exact<'a>(
+        &'a self,
+        buf: &'a mut [u8],
+    ) -> impl Future<Output = io::Result<()>> + Send + 'a {
+        let mut got = 0;
+        self.reading(move |io| {
+            while got < buf.len() {
+                match self.read_some(io, &mut buf[got..])? {
+                    0 => return Err(io::ErrorKind::UnexpectedEof.into()),
+                    some => got += some,
+                }
+            }
+            Ok(())
+        })
+    }
+
+    #[track_caller]
+    #[inline]
+    pub(crate) fn write<'a>(
+        &'a self,
+        buf: &'a [u8],
+    ) -> impl Future<Output = io::Result<usize>> + Send + 'a {
+        self.writing(move |io| self.write_some(io, buf))
+    }
+
+    #[track_caller]
+    pub(crate) fn write_vectored<'a>(
+        &'a self,
+        bufs: &'a [IoSlice<'_>],
+    ) -> impl Future<Output = io::Result<usize>> + Send + 'a {
+        self.writing(move |io| self.write_some_vectored(io, bufs))
+    }
+
+    #[track_caller]
+    #[inline]
+    pub(crate) fn write_all<'a>(
+        &'a self,
+        buf: &'a [u8],
+    ) -> impl Future<Output = io::Result<()>> + Send + 'a {
+        let mut put = 0;
+        self.writing(move |io| {
+            while put < buf.len() {
+                match self.write_some(io, &buf[put..])? {
+                    0 => return Err(io::ErrorKind::WriteZero.into()),
+                    some => put += some,
+                }
+            }
+            Ok(())
+        })
+    }
+
+    #[track_caller]
+    pub(crate) fn ready(
+        &self,
+        direction: Direction,
+    ) -> impl Future<Output = io::Result<()>> + Send + '_ {
+        let place = Location::caller();
+        self.evented().io_from(place, direction, |_| Ok(()))
+    }
+
+    pub(crate) fn try_read(&self, buf: &mut [u8]) -> io::Result<usize> {
+        self.evented()
+            .try_io(Direction::Read, |io| self.read_some(io, buf))
+    }
+
+    pub(crate) fn try_write(&self, buf: &[u8]) -> io::Result<usize> {
+        self.evented()
+            .try_io(Direction::Write, |io| self.write_some(io, buf))
+    }
+
+    #[track_caller]
+    pub(crate) fn poll_read(
+        &self,
+        cx: &mut Context<'_>,
+        buf: &mut [u8],
+    ) -> Poll<io::Result<usize>> {
+        self.evented()
+            .poll_io(Direction::Read, cx, |io| self.read_some(io, buf))
+    }
+
+    #[track_caller]
+    pub(crate) fn poll_read_vectored(
+        &self,
+        cx: &mut Context<'_>,
+        bufs: &mut [IoSliceMut<'_>],
+    ) -> Poll<io::Result<usize>> {
+        self.evented()
+            .poll_io(Direction::Read, cx, |io| self.read_some_vectored(io, bufs))
+    }
+
+    #[track_caller]
+    pub(crate) fn poll_write(&self, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
+        self.evented()
+            .poll_io(Direction::Write, cx, |io| self.write_some(io, buf))
+    }
+
+    #[track_caller]
+    pub(crate) fn poll_write_vectored(
+        &self,
+        cx: &mut Context<'_>,
+        bufs: &[IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        self.evented().poll_io(Direction::Write, cx, |io| {
+            self.write_some_vectored(io, bufs)
+        })
+    }
+
+    /// Shuts down; that the other side has gone before is no error.
+    pub(crate) fn shutdown(&self, how: Shutdown) -> io::Result<()> {
+        match self.get().shutdown(how) {
+            Err(error) if error.kind() == io::ErrorKind::NotConnected => Ok(()),
+            done => done,
+        }
+    }
+
+    pub(crate) fn close(&self) -> bool {
+        let first = self.evented().close();
+        // Nobody waits any more; whether the other side is still there is all the same.
+        let _gone = self.get().shutdown(Shutdown::Both);
+        first
+    }
+}
+
+/// Gives a connection its methods and futures' traits.
+macro_rules! stream {
+    ($name:ident) => {
+        impl $name {
+            /// Reads what there is, up to the length of `buf`, waiting until there is
+            /// something; zero means that the other side will send no more.
+            ///
+            /// # Errors
+            ///
+            /// Those of the connection; `TimedOut` when the deadline has passed.
+            ///
+            /// # Cancel safety
+            ///
+            /// Dropping the future loses nothing.
+            #[track_caller]
+            #[inline]
+            pub fn read<'a>(
+                &'a self,
+                buf: &'a mut [u8],
+            ) -> impl Future<Output = io::Result<usize>> + Send + 'a {
+                self.socket.read(buf)
+            }
+
+            /// As [`read`](Self::read), into several buffers one after another.
+            ///
+            /// # Errors
+            ///
+            /// As [`read`](Self::read).
+            ///
+            /// # Cancel safety
+            ///
+            /// Dropping the future loses nothing.
+            #[track_caller]
+            pub fn read_vectored<'a>(
+                &'a self,
+                bufs: &'a mut [IoSliceMut<'_>],
+            ) -> impl Future<Output = io::Result<usize>> + Send + 'a {
+                self.socket.read_vectored(bufs)
+            }
+
+            /// Reads until `buf` is full.
+            ///
+            /// # Errors
+            ///
+            /// As [`read`](Self::read); `UnexpectedEof` if the other side ends before.
+            ///
+            /// # Cancel safety
+            ///
+            /// Dropping the future loses what it has read.
+            #[track_caller]
+            pub fn read_exact<'a>(
+                &'a self,
+                buf: &'a mut [u8],
+            ) -> impl Future<Output = io::Result<()>> + Send + 'a {
+                self.socket.read_exact(buf)
+            }
+
+            /// Writes as much as there is room for, waiting until there is some.
+            ///
+            /// # Errors
+            ///
+            /// Those of the connection; `TimedOut` when the deadline has passed.
+            ///
+            /// # Cancel safety
+            ///
+            /// A dropped future that was not ready has written nothing.
+            #[track_caller]
+            #[inline]
+            pub fn write<'a>(
+                &'a self,
+                buf: &'a [u8],
+            ) -> impl Future<Output = io::Result<usize>> + Send + 'a {
+                self.socket.write(buf)
+            }
+
+            /// As [`write`](Self::write), from several buffers one after another.
+            ///
+            /// # Errors
+            ///
+            /// As [`write`](Self::write).
+            ///
+            /// # Cancel safety
+            ///
+            /// A dropped future that was not ready has written nothing.
+            #[track_caller]
+            pub fn write_vectored<'a>(
+                &'a self,
+                bufs: &'a [IoSlice<'_>],
+            ) -> impl Future<Output = io::Result<usize>> + Send + 'a {
+                self.socket.write_vectored(bufs)
+            }
+
+            /// Writes all of `buf`.
+            ///
+            /// # Errors
+            ///
+            /// As [`write`](Self::write).
+            ///
+            /// # Cancel safety
+            ///
+            /// Of a dropped future nobody knows how much it has written.
+            #[track_caller]
+            #[inline]
+            pub fn write_all<'a>(
+                &'a self,
+                buf: &'a [u8],
+            ) -> impl Future<Output = io::Result<()>> + Send + 'a {
+                self.socket.write_all(buf)
+            }
+
+            /// Reads without waiting.
+            ///
+            /// # Errors
+            ///
+            /// As [`read`](Self::read), and `WouldBlock`.
+            pub fn try_read(&self, buf: &mut [u8]) -> io::Result<usize> {
+                self.socket.try_read(buf)
+            }
+
+            /// Writes without waiting.
+            ///
+            /// # Errors
+            ///
+            /// As [`write`](Self::write), and `WouldBlock`.
+            pub fn try_write(&self, buf: &[u8]) -> io::Result<usize> {
+                self.socket.try_write(buf)
+            }
+
+            /// Waits until a [`try_read`](Self::try_read) may succeed; it may be wrong, and
+            /// is not twice in a row.
+            ///
+            /// # Errors
+            ///
+            /// `TimedOut` when the deadline has passed.
+            ///
+            /// # Cancel safety
+            ///
+            /// Dropping the future loses nothing.
+            #[track_caller]
+            pub fn readable(&self) -> impl Future<Output = io::Result<()>> + Send + '_ {
+                self.socket.ready(Direction::Read)
+            }
+
+            /// Waits until a [`try_write`](Self::try_write) may succeed; it may be wrong, and
+            /// is not twice in a row.
+            ///
+            /// # Errors
+            ///
+            /// `TimedOut` when the deadline has passed.
+            ///
+            /// # Cancel safety
+            ///
+            /// Dropping the future loses nothing.
+            #[track_caller]
+            pub fn writable(&self) -> impl Future<Output = io::Result<()>> + Send + '_ {
+                self.socket.ready(Direction::Write)
+            }
+
+            /// Ends one direction, or both, of the connection.
+            ///
+            /// # Errors
+            ///
+            /// If the system refuses. A connection that has ended already is no error.
+            pub fn shutdown(&self, how: Shutdown) -> io::Result<()> {
+                self.socket.shutdown(how)
+            }
+
+            /// Ends the connection for all who use it: reads and writes that wait, and later
+            /// ones, fail with "use of closed network connection". Go: `Conn.Close`.
+            ///
+            /// The second time changes nothing, and gives `false`. The descriptor goes when
+            /// the stream is dropped.
+            pub fn close(&self) -> bool {
+                self.socket.close()
+            }
+
+            /// Borrows the two directions as values of their own.
+            pub fn split(&self) -> (ReadHalf<'_, $name>, WriteHalf<'_, $name>) {
+                split::borrowed(self)
+            }
+
+            /// Splits into two values that may go to different tasks. Dropping the
+            /// [`OwnedWriteHalf`] tells the other side that there will be no more.
+            #[must_use]
+            pub fn into_split(self) -> (OwnedReadHalf<$name>, OwnedWriteHalf<$name>) {
+                split::owned(self)
+            }
+
+            deadlines!();
+        }
+
+        impl split::Conn for $name {
+            fn shutdown(&self, how: Shutdown) -> io::Result<()> {
+                self.socket.shutdown(how)
+            }
+        }
+
+        impl AsyncRead for &$name {
+            fn poll_read(
+                self: Pin<&mut Self>,
+                cx: &mut Context<'_>,
+                buf: &mut [u8],
+            ) -> Poll<io::Result<usize>> {
+                self.socket.poll_read(cx, buf)
+            }
+
+            fn poll_read_vectored(
+                self: Pin<&mut Self>,
+                cx: &mut Context<'_>,
+                bufs: &mut [IoSliceMut<'_>],
+            ) -> Poll<io::Result<usize>> {
+                self.socket.poll_read_vectored(cx, bufs)
+            }
+        }
+
+        impl AsyncWrite for &$name {
+            fn poll_write(
+                self: Pin<&mut Self>,
+                cx: &mut Context<'_>,
+                buf: &[u8],
+            ) -> Poll<io::Result<usize>> {
+                self.socket.poll_write(cx, buf)
+            }
+
+            fn poll_write_vectored(
+                self: Pin<&mut Self>,
+                cx: &mut Context<'_>,
+                bufs: &[IoSlice<'_>],
+            ) -> Poll<io::Result<usize>> {
+                self.socket.poll_write_vectored(cx, bufs)
+            }
+
+            fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+                Poll::Ready(Ok(()))
+            }
+
+            fn poll_close(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+                Poll::Ready(self.socket.shutdown(Shutdown::Write))
+            }
+        }
+
+        impl AsyncRead for $name {
+            fn poll_read(
+                self: Pin<&mut Self>,
+                cx: &mut Context<'_>,
+                buf: &mut [u8],
+            ) -> Poll<io::Result<usize>> {
+                self.socket.poll_read(cx, buf)
+            }
+
+            fn poll_read_vectored(
+                self: Pin<&mut Self>,
+                cx: &mut Context<'_>,
+                bufs: &mut [IoSliceMut<'_>],
+            ) -> Poll<io::Result<usize>> {
+                self.socket.poll_read_vectored(cx, bufs)
+            }
+        }
+
+        impl AsyncWrite for $name {
+            fn poll_write(
+                self: Pin<&mut Self>,
+                cx: &mut Context<'_>,
+                buf: &[u8],
+            ) -> Poll<io::Result<usize>> {
+                self.socket.poll_write(cx, buf)
+            }
+
+            fn poll_write_vectored(
+                self: Pin<&mut Self>,
+                cx: &mut Context<'_>,
+                bufs: &[IoSlice<'_>],
+            ) -> Poll<io::Result<usize>> {
+                self.socket.poll_write_vectored(cx, bufs)
+            }
+
+            fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+                Poll::Ready(Ok(()))
+            }
+
+            fn poll_close(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+                Poll::Ready(self.socket.shutdown(Shutdown::Write))
+            }
+        }
+    };
+}
+pub(crate) use stream;

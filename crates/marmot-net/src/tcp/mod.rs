@@ -1,0 +1,8 @@
+//! TCP.
+
+mod listener;
+mod stream;
+
+pub(crate) use listener::no_address;
+pub use listener::{ListenConfig, TcpListener};
+pub use stream::TcpStream;
