@@ -36,8 +36,9 @@ pub(crate) fn chore(_args: &[String]) -> Outcome {
 
 /// The README's first command, with one, two and more Ps than there may be cores.
 fn tour() -> Outcome {
-    if !tree::root().join("examples/tour.rs").is_file() {
-        eprintln!("\n== tour: there is no examples/tour.rs, skipped");
+    let examples = tree::text(&tree::root().join("examples/Cargo.toml"));
+    if !examples.contains("name = \"tour\"") {
+        eprintln!("\n== tour: examples/Cargo.toml has no tour, skipped");
         return Ok(());
     }
     step(
