@@ -39,6 +39,7 @@ pub(crate) struct Config {
     pub(crate) panic: Panic,
     pub(crate) deadlock: Deadlock,
     pub(crate) on_deadlock: Option<Arc<dyn Fn(&str) + Send + Sync>>,
+    pub(crate) on_panic: Option<Arc<dyn Fn(&str) + Send + Sync>>,
     pub(crate) max_threads: usize,
     pub(crate) hog_cap: usize,
     pub(crate) stack_bytes: Option<usize>,
@@ -82,6 +83,7 @@ impl Builder {
                 panic: Panic::default(),
                 deadlock: Deadlock::default(),
                 on_deadlock: None,
+                on_panic: None,
                 max_threads: 10_000,
                 hog_cap: 8,
                 stack_bytes: None,
@@ -118,6 +120,14 @@ impl Builder {
     #[must_use]
     pub fn on_deadlock(mut self, f: impl Fn(&str) + Send + Sync + 'static) -> Builder {
         self.config.on_deadlock = Some(Arc::new(f));
+        self
+    }
+
+    /// Calls `f` with the report of a panic that nobody can observe, instead of applying the
+    /// policy.
+    #[must_use]
+    pub fn on_panic(mut self, f: impl Fn(&str) + Send + Sync + 'static) -> Builder {
+        self.config.on_panic = Some(Arc::new(f));
         self
     }
 

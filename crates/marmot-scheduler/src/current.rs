@@ -26,8 +26,6 @@ thread_local! {
     static RUNTIME: Cell<Option<&'static Shared>> = const { Cell::new(None) };
 }
 
-static RUNNER: OnMachine = OnMachine;
-
 /// The machine that this thread is, if it is one.
 #[inline]
 pub(crate) fn machine() -> Option<&'static Machine> {
@@ -43,7 +41,7 @@ pub(crate) fn runtime() -> Option<&'static Shared> {
 pub(crate) fn enter_machine(machine: &'static Machine) {
     MACHINE.set(Some(machine));
     RUNTIME.set(Some(machine.shared));
-    marmot_wait::set_runner(Some(&RUNNER));
+    marmot_wait::set_runner(Some(machine.shared));
 }
 
 pub(crate) fn leave_machine() {
@@ -54,7 +52,7 @@ pub(crate) fn leave_machine() {
 
 /// Makes the runtime that of this thread until the guard is dropped.
 pub(crate) fn enter(shared: &'static Shared) -> Entered {
-    let runner = marmot_wait::set_runner(Some(&RUNNER));
+    let runner = marmot_wait::set_runner(Some(shared));
     // A machine of another runtime keeps its lane: that one's timers are what it can reach.
     let lane = match machine() {
         Some(_) => marmot_wait::lane(),
@@ -182,10 +180,9 @@ pub(crate) fn schedule(shared: &'static Shared, task: TaskRef) {
     }
 }
 
-/// What code inside a goroutine may say to its machine.
-struct OnMachine;
-
-impl Runner for OnMachine {
+/// What code inside a goroutine may say to whoever polls it. A timer's function may remember
+/// it and start goroutines through it later, from any thread.
+impl Runner for Shared {
     fn enter_blocking(&self, kind: BlockingKind, note: Note) {
         if let Some(m) = machine() {
             blocking::enter(m, kind, note);
@@ -203,8 +200,7 @@ impl Runner for OnMachine {
         future: Pin<Box<dyn Future<Output = ()> + Send>>,
         place: &'static Location<'static>,
     ) {
-        let shared = runtime().expect("a thread with a runner has a runtime");
-        drop(spawn(shared, place, future));
+        drop(spawn(Shared::from_ptr(self), place, future));
     }
 }
 

@@ -9,7 +9,11 @@ use std::time::Duration;
 use marmot_scheduler::{Builder, Handle, Panic, Runtime, goexit, gosched};
 
 fn runtime(procs: usize) -> Runtime {
-    Builder::new().max_procs(procs).panic(Panic::Report).build().expect("a runtime starts")
+    Builder::new()
+        .max_procs(procs)
+        .panic(Panic::Report)
+        .build()
+        .expect("a runtime starts")
 }
 
 /// A value that arrives later, for tests without channels.
@@ -137,7 +141,9 @@ fn the_last_one_started_runs_first_then_the_others_in_order() {
 #[test]
 fn a_panic_goes_to_the_joiner() {
     let rt = runtime(2);
-    let error = rt.block_on(rt.spawn(async { panic!("boom {}", std::hint::black_box(7)) })).unwrap_err();
+    let error = rt
+        .block_on(rt.spawn(async { panic!("boom {}", std::hint::black_box(7)) }))
+        .unwrap_err();
     assert!(error.is_panic());
     assert_eq!(error.to_string(), "goroutine panicked: boom 7");
     assert_eq!(*error.into_panic().downcast::<String>().unwrap(), "boom 7");
@@ -237,11 +243,19 @@ fn blocked_threads_do_not_hold_up_the_others() {
         .collect();
     std::thread::sleep(Duration::from_millis(5));
     assert_eq!(rt.block_on(rt.spawn(async { 1 })).unwrap(), 1);
-    assert!(started.elapsed() < Duration::from_millis(400), "{:?}", started.elapsed());
+    assert!(
+        started.elapsed() < Duration::from_millis(400),
+        "{:?}",
+        started.elapsed()
+    );
     for hog in hogs {
         rt.block_on(hog).unwrap();
     }
-    assert!(started.elapsed() < Duration::from_secs(5), "{:?}", started.elapsed());
+    assert!(
+        started.elapsed() < Duration::from_secs(5),
+        "{:?}",
+        started.elapsed()
+    );
     assert!(rt.handle().stats().handoffs_blocked >= 10);
 }
 
@@ -255,7 +269,11 @@ fn a_goroutine_that_burns_its_cpu_does_not_hold_up_the_others() {
     std::thread::sleep(Duration::from_millis(5));
     let started = std::time::Instant::now();
     assert_eq!(rt.block_on(rt.spawn(async { 1 })).unwrap(), 1);
-    assert!(started.elapsed() < Duration::from_millis(400), "{:?}", started.elapsed());
+    assert!(
+        started.elapsed() < Duration::from_millis(400),
+        "{:?}",
+        started.elapsed()
+    );
     rt.block_on(hog).unwrap();
     assert_eq!(rt.handle().stats().handoffs_burning, 1);
 }

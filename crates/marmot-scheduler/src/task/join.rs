@@ -69,6 +69,17 @@ impl JoinError {
         matches!(*self.0, Why::Goexit)
     }
 
+    /// Ends the process as Go does when the main goroutine panics: the panic on stderr, exit
+    /// status 2. Gives the error back if it is no panic.
+    #[doc(hidden)]
+    #[must_use]
+    pub fn crash_main(self) -> JoinError {
+        match *self.0 {
+            Why::Panic(caught) => panic::crash_main(&caught),
+            why => JoinError(Box::new(why)),
+        }
+    }
+
     /// The payload of the panic, to be looked at or resumed.
     ///
     /// # Panics
@@ -126,7 +137,6 @@ impl std::error::Error for JoinError {}
 /// # Panics
 ///
 /// When polled again after it gave its output.
-#[must_use = "dropping the handle detaches the goroutine; say `drop(..)` or `go!(..);`"]
 pub struct JoinHandle<T> {
     task: Option<TaskRef>,
     /// Polled at least once: then a waker may be there.

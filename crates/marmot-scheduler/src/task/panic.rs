@@ -98,9 +98,13 @@ pub(crate) fn unobserved(caught: &Caught, header: &Header) {
     let born = crate::snapshot::place(birthplace);
     let parent = header.parent.load(Ordering::Relaxed);
     let whose = Whose { id, born, parent };
-    match header.shared().config.panic {
-        Panic::Crash => crash(caught, &whose),
-        Panic::Report => report(caught, &whose),
+    let config = &header.shared().config;
+    match (&config.on_panic, config.panic) {
+        (Some(hook), _) => hook(&report(caught, &whose)),
+        (None, Panic::Crash) => crash(caught, &whose),
+        (None, Panic::Report) => {
+            let _ = std::io::stderr().write_all(report(caught, &whose).as_bytes());
+        }
     }
 }
 
@@ -133,10 +137,10 @@ impl Whose {
     }
 }
 
-fn report(caught: &Caught, whose: &Whose) {
+fn report(caught: &Caught, whose: &Whose) -> String {
     let mut out = format!("goroutine {} panicked: {}\n", whose.id, indent(caught.text()));
     whose.tell(caught, &mut out);
-    let _ = std::io::stderr().write_all(out.as_bytes());
+    out
 }
 
 fn crash(caught: &Caught, whose: &Whose) -> ! {
@@ -161,6 +165,6 @@ pub(crate) fn die(words: &str) -> ! {
 }
 
 /// The main goroutine panicked: as Go, the process ends whatever the policy is.
-pub(crate) fn crash_main(caught: &Caught, id: u64) -> ! {
-    crash(caught, &Whose { id, born: None, parent: 0 })
+pub(crate) fn crash_main(caught: &Caught) -> ! {
+    crash(caught, &Whose { id: 1, born: None, parent: 0 })
 }

@@ -1,0 +1,146 @@
+//! Whole programs: goroutines, channels, select, timers and locks together.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
+
+use marmot::prelude::*;
+
+#[marmot::test]
+async fn go_takes_a_future_a_block_a_closure_and_captures() {
+    async fn double(n: u32) -> u32 {
+        n * 2
+    }
+    assert_eq!(go!(double(4)).await.unwrap(), 8);
+    assert_eq!(go!(async { 1 }).await.unwrap(), 1);
+    assert_eq!(go!(move || 5).await.unwrap(), 5);
+    let text = String::from("kept");
+    let length = go!([text, extra = 3], async move { text.len() + extra })
+        .await
+        .unwrap();
+    assert_eq!((length, text.as_str()), (7, "kept"));
+    let from_closure = go!([text, mut n = 1], move || {
+        n += text.len();
+        n
+    });
+    assert_eq!(from_closure.await.unwrap(), 5);
+}
+
+#[marmot::test(max_procs = 1)]
+async fn a_prime_sieve_finds_the_primes() {
+    let (tx, mut rx) = chan(0);
+    go!(async move {
+        for n in 2.. {
+            if tx.send(n).await.is_err() {
+                return;
+            }
+        }
+    });
+    let mut primes = Vec::new();
+    for _ in 0..25 {
+        let prime: u32 = rx.recv().await.unwrap();
+        primes.push(prime);
+        let (out, next) = chan(0);
+        let from = std::mem::replace(&mut rx, next);
+        go!(async move {
+            while let Some(n) = from.recv().await {
+                if n % prime != 0 && out.send(n).await.is_err() {
+                    return;
+                }
+            }
+        });
+    }
+    assert_eq!(primes.last(), Some(&97));
+}
+
+#[marmot::test]
+async fn a_select_waits_for_channels_and_timers() {
+    let (tx, rx) = chan::<u32>(0);
+    let sender = go!([tx], async move {
+        sleep(ms(5)).await;
+        tx.send(7).await
+    });
+    let mut ticks = 0;
+    let value = loop {
+        select! {
+            v = rx.recv() => break v,
+            _ = after(ms(1)) => ticks += 1,
+        }
+    };
+    assert_eq!(value, Some(7));
+    assert!(ticks >= 1);
+    sender.await.unwrap().unwrap();
+}
+
+#[marmot::test]
+async fn a_wait_group_waits_for_a_thousand_goroutines() {
+    let wg = WaitGroup::new();
+    let count = Arc::new(AtomicU32::new(0));
+    for _ in 0..1000 {
+        wg.add(1);
+        go!([wg, count], async move {
+            count.fetch_add(1, Ordering::Relaxed);
+            wg.done();
+        });
+    }
+    wg.wait().await;
+    assert_eq!(count.load(Ordering::Relaxed), 1000);
+}
+
+#[marmot::test(max_procs = 1)]
+async fn a_ticker_goes_on_beside_goroutines_that_block_and_burn() {
+    for _ in 0..4 {
+        go!(|| std::thread::sleep(ms(100)));
+        go!(|| {
+            let start = Instant::now();
+            while start.elapsed() < ms(100) {}
+        });
+    }
+    let start = Instant::now();
+    let mut ticks = 0;
+    while start.elapsed() < ms(80) {
+        sleep(ms(1)).await;
+        ticks += 1;
+    }
+    assert!(ticks >= 10, "{ticks} ticks in 80 ms");
+}
+
+#[marmot::test]
+#[should_panic(expected = "all goroutines are asleep - deadlock!")]
+async fn a_test_that_deadlocks_fails_with_the_report() {
+    let (_tx, rx) = chan::<()>(0);
+    rx.recv().await;
+}
+
+#[marmot::test]
+#[should_panic(expected = "nobody joins me")]
+async fn a_test_fails_if_a_goroutine_panics() {
+    drop(go!(async { panic!("nobody joins me") }));
+    sleep(ms(20)).await;
+}
+
+#[marmot::test]
+async fn runtime_answers_questions() {
+    assert_eq!(
+        runtime::num_goroutine(),
+        2,
+        "the body, and who waits for it"
+    );
+    assert!(runtime::gomaxprocs(None) >= 1);
+    let (_tx, rx) = chan::<()>(0);
+    let waiter = go!(async move { rx.recv().await });
+    gosched().await;
+    sleep(ms(5)).await;
+    let stack = runtime::stack();
+    assert!(stack.contains("[chan receive]"), "{stack}");
+    assert!(stack.contains("life.rs:"), "{stack}");
+    waiter.abort();
+}
+
+#[marmot::test]
+async fn blocking_twins_are_legal_inside_a_goroutine() {
+    let (tx, rx) = chan::<u32>(0);
+    let receiver = go!(move || rx.recv_blocking());
+    let sender = go!(move || tx.send_blocking(3));
+    assert_eq!(receiver.await.unwrap(), Some(3));
+    sender.await.unwrap().unwrap();
+}
