@@ -1,0 +1,20 @@
+//! Starting a goroutine without knowing the scheduler.
+
+use std::future::Future;
+use std::panic::Location;
+use std::pin::Pin;
+use std::thread;
+
+use marmot_wait::{park, runner};
+
+/// Runs a future as a goroutine of the runtime of this thread, or on a thread of its own
+/// where there is none.
+pub(crate) fn spawn(
+    future: Pin<Box<dyn Future<Output = ()> + Send>>,
+    place: &'static Location<'static>,
+) {
+    match runner() {
+        Some(runner) => runner.spawn(future, place),
+        None => drop(thread::spawn(move || park::block_on(future))),
+    }
+}
