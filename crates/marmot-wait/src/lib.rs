@@ -9,6 +9,7 @@
 //! - [`budget`]: how many operations a goroutine may do before it must let others run.
 //! - [`Runner`]: the few things code inside a goroutine may say to whoever polls it.
 //! - [`park`]: a plain thread that waits, under every `*_blocking` twin.
+//! - [`Goexit`]: what a goroutine that ends itself unwinds with.
 //! - [`clock`]: the process's monotonic clock in nanoseconds.
 //!
 //! Under a foreign executor nobody listens: a note, a budget check or a lane question then
@@ -18,6 +19,7 @@
 
 pub mod budget;
 pub mod clock;
+mod goexit;
 mod local;
 pub mod note;
 pub mod park;
@@ -26,6 +28,7 @@ mod reason;
 mod runner;
 mod wake_list;
 
+pub use goexit::Goexit;
 pub use note::Note;
 pub use queue::{Key, WaitQueue};
 pub use reason::WaitReason;
