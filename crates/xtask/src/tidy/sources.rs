@@ -243,17 +243,22 @@ pub(super) fn unfinished(root: &Path) -> Vec<Finding> {
         for (n, line) in source::lines(&tree::text(&path)).iter().enumerate() {
             let calls =
                 line.code.contains(concat!("todo", "!(")) || line.code.contains("unimplemented!(");
-            if calls
-                || marks
-                    .iter()
-                    .any(|mark| find_word(&line.comment, mark).is_some())
-            {
+            if calls || marks.iter().any(|mark| is_marked(&line.comment, mark)) {
                 let place = format!("{}:{}", tree::relative(root, &path), n + 1);
                 found.push(Finding::new(place, "is unfinished"));
             }
         }
     }
     found
+}
+
+/// Whether the mark begins a comment or is followed by a colon; else it is a word, such as
+/// the name of Go's `context.TODO`.
+fn is_marked(comment: &str, mark: &str) -> bool {
+    let text = comment.trim_start_matches(['/', '!', '*', ' ']);
+    find_word(comment, mark).is_some_and(|at| {
+        text.starts_with(mark) || comment[at + mark.len()..].starts_with([':', '('])
+    })
 }
 
 #[cfg(test)]
