@@ -151,3 +151,46 @@ impl Wake for Alarm {
         }
     }
 }
+
+#[cfg(all(test, unix))]
+mod tests {
+    use std::sync::Arc;
+    use std::time::{Duration, Instant};
+
+    use marmot_netpoll::{Direction, Evented, Interest, pipes};
+    use marmot_testing::ByHand;
+
+    use super::Deadline;
+
+    #[test]
+    fn a_timer_of_a_deadline_that_was_replaced_does_nothing() {
+        let (_sender, receiver) = pipes::new().expect("a pipe");
+        let pipe = Evented::new(receiver, Interest::READABLE).expect("registered");
+        let drained = pipe.try_io(Direction::Read, |mut pipe| {
+            std::io::Read::read(&mut pipe, &mut [0])
+        });
+        assert!(drained.is_err());
+        let deadline = Arc::new(Deadline::new(pipe.expiry(Direction::Read)));
+        let far = Instant::now() + Duration::from_secs(3600);
+        deadline.set(Some(far));
+        let mut wait = ByHand::new(pipe.ready(Direction::Read));
+        wait.expect_pending();
+        deadline.set(Some(far));
+        deadline.expire(1);
+        assert_eq!(wait.wakes(), 0);
+        deadline.expire(2);
+        assert_eq!(wait.wakes(), 1);
+        assert!(wait.expect_ready().is_err());
+        deadline.set(None);
+        ByHand::new(pipe.ready(Direction::Read)).expect_pending();
+    }
+
+    #[test]
+    fn a_socket_that_goes_leaves_no_deadline_behind() {
+        let (_sender, receiver) = pipes::new().expect("a pipe");
+        let pipe = Evented::new(receiver, Interest::READABLE).expect("registered");
+        let deadline = Arc::new(Deadline::new(pipe.expiry(Direction::Read)));
+        deadline.set(Some(Instant::now() + Duration::from_secs(3600)));
+        assert_eq!(Arc::strong_count(&deadline), 1, "its timer holds it weakly");
+    }
+}

@@ -1,0 +1,224 @@
+//! Datagrams through a Unix socket.
+
+use std::future::Future;
+use std::io;
+use std::net::Shutdown;
+use std::os::unix::net::SocketAddr;
+use std::path::Path;
+
+use marmot_netpoll::{Direction, Interest, sockets};
+
+use crate::options::buffers;
+use crate::socket::{Socket, deadlines, descriptor};
+
+/// A Unix socket for datagrams.
+///
+/// # Examples
+///
+/// ```
+/// use marmot_net::UnixDatagram;
+///
+/// # marmot_wait::park::block_on(async {
+/// let (a, b) = UnixDatagram::pair()?;
+/// a.send(b"hello").await?;
+/// let mut buf = [0; 16];
+/// assert_eq!(b.recv(&mut buf).await?, 5);
+/// # Ok::<(), std::io::Error>(()) })?;
+/// # Ok::<(), std::io::Error>(())
+/// ```
+#[derive(Debug)]
+pub struct UnixDatagram {
+    socket: Socket<sockets::UnixDatagram>,
+}
+
+descriptor!(UnixDatagram, socket);
+
+impl UnixDatagram {
+    /// Binds to a path, at which there must be nothing yet.
+    ///
+    /// # Errors
+    ///
+    /// If the system refuses.
+    pub fn bind(path: impl AsRef<Path>) -> io::Result<UnixDatagram> {
+        UnixDatagram::new(sockets::UnixDatagram::bind(path)?)
+    }
+
+    /// A socket without an address.
+    ///
+    /// # Errors
+    ///
+    /// If the system refuses.
+    pub fn unbound() -> io::Result<UnixDatagram> {
+        UnixDatagram::new(sockets::UnixDatagram::unbound()?)
+    }
+
+    /// Two sockets that are connected to each other.
+    ///
+    /// # Errors
+    ///
+    /// If the system refuses.
+    pub fn pair() -> io::Result<(UnixDatagram, UnixDatagram)> {
+        let (a, b) = sockets::UnixDatagram::pair()?;
+        Ok((UnixDatagram::new(a)?, UnixDatagram::new(b)?))
+    }
+
+    fn new(socket: sockets::UnixDatagram) -> io::Result<UnixDatagram> {
+        Ok(UnixDatagram {
+            socket: Socket::new(socket, Interest::READABLE | Interest::WRITABLE)?,
+        })
+    }
+
+    /// Takes a socket of std, which this makes non-blocking.
+    ///
+    /// # Errors
+    ///
+    /// If the system refuses; the socket is closed then.
+    pub fn from_std(socket: std::os::unix::net::UnixDatagram) -> io::Result<UnixDatagram> {
+        socket.set_nonblocking(true)?;
+        UnixDatagram::new(sockets::UnixDatagram::from_std(socket))
+    }
+
+    /// Gives the socket as one of std's, which stays non-blocking.
+    ///
+    /// # Errors
+    ///
+    /// If the system refuses; the socket is closed then.
+    pub fn into_std(self) -> io::Result<std::os::unix::net::UnixDatagram> {
+        self.socket.into_inner().map(Into::into)
+    }
+
+    /// From now on sends to, and receives from, the socket at a path.
+    ///
+    /// # Errors
+    ///
+    /// If the system refuses.
+    pub fn connect(&self, path: impl AsRef<Path>) -> io::Result<()> {
+        self.socket.get().connect(path)
+    }
+
+    /// Sends a datagram to where the socket is connected.
+    ///
+    /// # Errors
+    ///
+    /// Those of the system; `TimedOut` when the deadline has passed.
+    ///
+    /// # Cancel safety
+    ///
+    /// A dropped future that was not ready has sent nothing.
+    #[track_caller]
+    pub fn send<'a>(
+        &'a self,
+        buf: &'a [u8],
+    ) -> impl Future<Output = io::Result<usize>> + Send + 'a {
+        self.socket.writing(move |io| io.send(buf))
+    }
+
+    /// Receives a datagram. What does not fit into `buf` is lost.
+    ///
+    /// # Errors
+    ///
+    /// As [`send`](UnixDatagram::send).
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropping the future loses nothing.
+    #[track_caller]
+    pub fn recv<'a>(
+        &'a self,
+        buf: &'a mut [u8],
+    ) -> impl Future<Output = io::Result<usize>> + Send + 'a {
+        self.socket.reading(move |io| io.recv(buf))
+    }
+
+    /// Sends a datagram to the socket at a path.
+    ///
+    /// # Errors
+    ///
+    /// As [`send`](UnixDatagram::send).
+    ///
+    /// # Cancel safety
+    ///
+    /// A dropped future that was not ready has sent nothing.
+    #[track_caller]
+    pub fn send_to<'a, P: AsRef<Path> + Send + 'a>(
+        &'a self,
+        buf: &'a [u8],
+        path: P,
+    ) -> impl Future<Output = io::Result<usize>> + Send + 'a {
+        self.socket
+            .writing(move |io| io.send_to(buf, path.as_ref()))
+    }
+
+    /// Receives a datagram, and tells from whom. What does not fit into `buf` is lost.
+    ///
+    /// # Errors
+    ///
+    /// As [`send`](UnixDatagram::send).
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropping the future loses nothing.
+    #[track_caller]
+    pub fn recv_from<'a>(
+        &'a self,
+        buf: &'a mut [u8],
+    ) -> impl Future<Output = io::Result<(usize, SocketAddr)>> + Send + 'a {
+        self.socket.reading(move |io| io.recv_from(buf))
+    }
+
+    /// Sends without waiting.
+    ///
+    /// # Errors
+    ///
+    /// As [`send`](UnixDatagram::send), and `WouldBlock`.
+    pub fn try_send(&self, buf: &[u8]) -> io::Result<usize> {
+        let evented = self.socket.evented();
+        evented.try_io(Direction::Write, |io| io.send(buf))
+    }
+
+    /// Receives without waiting.
+    ///
+    /// # Errors
+    ///
+    /// As [`send`](UnixDatagram::send), and `WouldBlock`.
+    pub fn try_recv(&self, buf: &mut [u8]) -> io::Result<usize> {
+        let evented = self.socket.evented();
+        evented.try_io(Direction::Read, |io| io.recv(buf))
+    }
+
+    /// Ends one direction, or both.
+    ///
+    /// # Errors
+    ///
+    /// If the system refuses.
+    pub fn shutdown(&self, how: Shutdown) -> io::Result<()> {
+        self.socket.get().shutdown(how)
+    }
+
+    /// Ends all waits, and every later operation, with "use of closed network connection".
+    /// The second time changes nothing, and gives `false`.
+    pub fn close(&self) -> bool {
+        self.socket.evented().close()
+    }
+
+    /// The address it is bound to.
+    ///
+    /// # Errors
+    ///
+    /// If the system refuses.
+    pub fn local_addr(&self) -> io::Result<SocketAddr> {
+        self.socket.get().local_addr()
+    }
+
+    /// The address it is connected to.
+    ///
+    /// # Errors
+    ///
+    /// If it is not.
+    pub fn peer_addr(&self) -> io::Result<SocketAddr> {
+        self.socket.get().peer_addr()
+    }
+
+    deadlines!();
+    buffers!();
+}

@@ -1,0 +1,151 @@
+//! A connection through a Unix socket.
+
+use std::future::Future;
+use std::io::{self, IoSlice, IoSliceMut};
+use std::net::Shutdown;
+use std::os::unix::net::SocketAddr;
+use std::panic::Location;
+use std::path::Path;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+
+use futures::io::{AsyncRead, AsyncWrite};
+use marmot_netpoll::{Direction, Interest, sockets};
+
+use crate::options::buffers;
+use crate::socket::{Socket, deadlines, descriptor};
+use crate::split::{self, OwnedReadHalf, OwnedWriteHalf, ReadHalf, WriteHalf};
+use crate::stream::stream;
+
+/// A connection through a Unix socket; otherwise as [`TcpStream`](crate::TcpStream).
+///
+/// # Examples
+///
+/// ```
+/// use marmot_net::UnixStream;
+///
+/// # marmot_wait::park::block_on(async {
+/// let (a, b) = UnixStream::pair()?;
+/// a.write_all(b"hello").await?;
+/// let mut buf = [0; 5];
+/// b.read_exact(&mut buf).await?;
+/// # assert_eq!(&buf, b"hello");
+/// # Ok::<(), std::io::Error>(()) })?;
+/// # Ok::<(), std::io::Error>(())
+/// ```
+#[derive(Debug)]
+pub struct UnixStream {
+    socket: Socket<sockets::UnixStream>,
+}
+
+stream!(UnixStream);
+descriptor!(UnixStream, socket);
+
+impl UnixStream {
+    /// Connects to the socket at a path.
+    ///
+    /// # Errors
+    ///
+    /// If nobody listens there, or the listener's queue is full.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropping the future ends the attempt.
+    #[track_caller]
+    pub fn connect(path: impl AsRef<Path>) -> impl Future<Output = io::Result<UnixStream>> + Send {
+        let (addr, place) = (SocketAddr::from_pathname(path), Location::caller());
+        async move { UnixStream::begin(&addr?)?.connected(place).await }
+    }
+
+    /// Connects to an address, which need not be a path.
+    ///
+    /// # Errors
+    ///
+    /// As [`connect`](UnixStream::connect).
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropping the future ends the attempt.
+    #[track_caller]
+    pub fn connect_addr(
+        addr: &SocketAddr,
+    ) -> impl Future<Output = io::Result<UnixStream>> + Send + use<> {
+        let (stream, place) = (UnixStream::begin(addr), Location::caller());
+        async move { stream?.connected(place).await }
+    }
+
+    fn begin(addr: &SocketAddr) -> io::Result<UnixStream> {
+        UnixStream::new(sockets::UnixStream::connect_addr(addr)?)
+    }
+
+    /// Waits until a connection that has been begun is made, or has failed.
+    async fn connected(self, place: &'static Location<'static>) -> io::Result<Self> {
+        let made = |io: &sockets::UnixStream| match io.take_error()? {
+            Some(error) => Err(error),
+            None => match io.peer_addr() {
+                Err(error) if error.kind() == io::ErrorKind::NotConnected => {
+                    Err(io::ErrorKind::WouldBlock.into())
+                }
+                peer => peer.map(drop),
+            },
+        };
+        let evented = self.socket.evented();
+        evented.io_from(place, Direction::Write, made).await?;
+        Ok(self)
+    }
+
+    /// Two ends of one connection.
+    ///
+    /// # Errors
+    ///
+    /// If the system refuses.
+    pub fn pair() -> io::Result<(UnixStream, UnixStream)> {
+        let (a, b) = sockets::UnixStream::pair()?;
+        Ok((UnixStream::new(a)?, UnixStream::new(b)?))
+    }
+
+    pub(crate) fn new(stream: sockets::UnixStream) -> io::Result<UnixStream> {
+        Ok(UnixStream {
+            socket: Socket::new(stream, Interest::READABLE | Interest::WRITABLE)?,
+        })
+    }
+
+    /// Takes a connection of std, which this makes non-blocking.
+    ///
+    /// # Errors
+    ///
+    /// If the system refuses; the connection is closed then.
+    pub fn from_std(stream: std::os::unix::net::UnixStream) -> io::Result<UnixStream> {
+        stream.set_nonblocking(true)?;
+        UnixStream::new(sockets::UnixStream::from_std(stream))
+    }
+
+    /// Gives the connection as one of std's, which stays non-blocking.
+    ///
+    /// # Errors
+    ///
+    /// If the system refuses; the connection is closed then.
+    pub fn into_std(self) -> io::Result<std::os::unix::net::UnixStream> {
+        self.socket.into_inner().map(Into::into)
+    }
+
+    /// Our address.
+    ///
+    /// # Errors
+    ///
+    /// If the system refuses.
+    pub fn local_addr(&self) -> io::Result<SocketAddr> {
+        self.socket.get().local_addr()
+    }
+
+    /// The other side's address.
+    ///
+    /// # Errors
+    ///
+    /// If the system refuses.
+    pub fn peer_addr(&self) -> io::Result<SocketAddr> {
+        self.socket.get().peer_addr()
+    }
+
+    buffers!();
+}

@@ -1,0 +1,219 @@
+//! UDP and Unix sockets, under executors that are not ours.
+
+mod support;
+
+use std::io::ErrorKind;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use marmot_net::UdpSocket;
+use support::{Spawner, everywhere};
+
+async fn udp() -> UdpSocket {
+    UdpSocket::bind("127.0.0.1:0").await.expect("a port")
+}
+
+#[test]
+fn a_datagram_comes_whole_and_says_from_whom() {
+    everywhere(|spawner: Spawner| async move {
+        let (a, b) = (udp().await, udp().await);
+        let (from, to) = (
+            a.local_addr().expect("bound"),
+            b.local_addr().expect("bound"),
+        );
+        let receiver = spawner.spawn(async move {
+            let mut buf = [0; 8];
+            let peeked = b.peek_from(&mut buf).await.expect("a datagram");
+            let (len, who) = b.recv_from(&mut buf).await.expect("the same");
+            assert_eq!(peeked, (len, who));
+            (buf[..len].to_vec(), who)
+        });
+        assert_eq!(a.send_to(b"whole", to).await.expect("room"), 5);
+        assert_eq!(receiver.await, (b"whole".to_vec(), from));
+    });
+}
+
+#[test]
+fn connected_sockets_talk_to_each_other_and_learn_that_nobody_is_there() {
+    everywhere(|_| async {
+        let (a, b) = (udp().await, udp().await);
+        a.connect(b.local_addr().expect("bound"))
+            .await
+            .expect("an address");
+        b.connect(a.local_addr().expect("bound"))
+            .await
+            .expect("an address");
+        a.send(b"hello").await.expect("room");
+        let mut buf = [0; 8];
+        assert_eq!(b.peek(&mut buf).await.expect("a datagram"), 5);
+        assert_eq!(b.recv(&mut buf).await.expect("a datagram"), 5);
+        assert_eq!(
+            a.peer_addr().expect("connected"),
+            b.local_addr().expect("bound")
+        );
+        drop(b);
+        a.send(b"?").await.expect("it is sent");
+        let error = a.recv(&mut buf).await.expect_err("nobody is there");
+        assert_eq!(error.kind(), ErrorKind::ConnectionRefused);
+        // The error is gone with the telling: now there is nothing, and nothing comes.
+        a.set_read_deadline(Instant::now() + Duration::from_millis(5));
+        let error = a.recv(&mut buf).await.expect_err("nothing comes");
+        assert_eq!(error.kind(), ErrorKind::TimedOut);
+    });
+}
+
+#[test]
+fn many_tasks_receive_from_one_socket_and_each_datagram_comes_once() {
+    everywhere(|spawner: Spawner| async move {
+        const EACH: usize = 20;
+        let (a, b) = (udp().await, Arc::new(udp().await));
+        let to = b.local_addr().expect("bound");
+        let receivers: Vec<_> = (0..3)
+            .map(|_| {
+                let b = Arc::clone(&b);
+                spawner.spawn(async move {
+                    let mut got = Vec::new();
+                    while got.len() < EACH {
+                        let mut buf = [0];
+                        b.recv(&mut buf).await.expect("a datagram");
+                        got.push(buf[0]);
+                    }
+                    got
+                })
+            })
+            .collect();
+        for n in 0..3 * EACH {
+            a.send_to(&[n as u8], to).await.expect("room");
+        }
+        let mut all = Vec::new();
+        for receiver in receivers {
+            all.extend(receiver.await);
+        }
+        all.sort_unstable();
+        assert_eq!(all, (0..3 * EACH as u8).collect::<Vec<_>>());
+    });
+}
+
+#[test]
+fn options_are_the_systems() {
+    everywhere(|_| async {
+        let socket = udp().await;
+        socket.set_broadcast(true).expect("open");
+        assert!(socket.broadcast().expect("open"));
+        socket.set_ttl(9).expect("open");
+        assert_eq!(socket.ttl().expect("open"), 9);
+        socket.set_recv_buffer_size(1 << 15).expect("open");
+        assert!(socket.recv_buffer_size().expect("open") >= 1 << 15);
+        let error = socket
+            .try_recv_from(&mut [0])
+            .expect_err("nothing is there");
+        assert_eq!(error.kind(), ErrorKind::WouldBlock);
+        let std = socket.into_std().expect("open");
+        UdpSocket::from_std(std).expect("open").close();
+    });
+}
+
+#[cfg(unix)]
+mod unix {
+    use std::io::ErrorKind;
+    use std::path::PathBuf;
+    use std::sync::atomic::{AtomicU32, Ordering};
+
+    use futures::io::AsyncReadExt;
+    use marmot_net::{UnixDatagram, UnixListener, UnixStream};
+
+    use super::support::{Spawner, everywhere};
+
+    /// A path of one's own for a socket, which goes at the end.
+    struct Place(PathBuf);
+
+    impl Place {
+        fn new() -> Place {
+            static NEXT: AtomicU32 = AtomicU32::new(0);
+            // ORDERING: Relaxed; only that no number comes twice matters.
+            let number = NEXT.fetch_add(1, Ordering::Relaxed);
+            let name = format!("marmot-{}-{number}.sock", std::process::id());
+            Place(std::env::temp_dir().join(name))
+        }
+    }
+
+    impl Drop for Place {
+        fn drop(&mut self) {
+            let _absent = std::fs::remove_file(&self.0);
+        }
+    }
+
+    #[test]
+    fn a_connection_through_a_path_goes_both_ways() {
+        everywhere(|spawner: Spawner| async move {
+            let place = Place::new();
+            let listener = UnixListener::bind(&place.0).expect("a new path");
+            let server = spawner.spawn(async move {
+                let (stream, _) = listener.accept().await.expect("a connection");
+                let mut heard = String::new();
+                (&stream).read_to_string(&mut heard).await.expect("words");
+                stream
+                    .write_all(heard.to_uppercase().as_bytes())
+                    .await
+                    .expect("room");
+            });
+            let client = UnixStream::connect(&place.0).await.expect("a listener");
+            client.write_all(b"quiet").await.expect("room");
+            client
+                .shutdown(std::net::Shutdown::Write)
+                .expect("connected");
+            let mut answer = String::new();
+            (&client).read_to_string(&mut answer).await.expect("words");
+            assert_eq!(answer, "QUIET");
+            server.await;
+            let error = UnixStream::connect(&place.0).await.expect_err("it is gone");
+            assert_eq!(error.kind(), ErrorKind::ConnectionRefused);
+            let absent = UnixStream::connect(place.0.with_extension("no")).await;
+            assert_eq!(
+                absent.expect_err("no such path").kind(),
+                ErrorKind::NotFound
+            );
+        });
+    }
+
+    #[test]
+    fn closing_a_listener_ends_an_accept_that_waits() {
+        everywhere(|spawner: Spawner| async move {
+            let place = Place::new();
+            let listener = std::sync::Arc::new(UnixListener::bind(&place.0).expect("a new path"));
+            let there = std::sync::Arc::clone(&listener);
+            let accept = spawner.spawn(async move { there.accept().await.map(drop) });
+            listener.close();
+            let error = accept.await.expect_err("it is closed");
+            assert_eq!(error.kind(), ErrorKind::NotConnected);
+        });
+    }
+
+    #[test]
+    fn datagrams_go_to_paths_and_wait_for_room() {
+        everywhere(|spawner: Spawner| async move {
+            const MANY: u32 = 2000;
+            let place = Place::new();
+            let receiver = UnixDatagram::bind(&place.0).expect("a new path");
+            let sender = UnixDatagram::unbound().expect("a socket");
+            sender.send_to(b"by path", &place.0).await.expect("room");
+            let mut buf = [0; 16];
+            assert_eq!(receiver.recv_from(&mut buf).await.expect("a datagram").0, 7);
+            sender.connect(&place.0).expect("somebody is there");
+            let sending = spawner.spawn(async move {
+                for n in 0..MANY {
+                    sender
+                        .send(&n.to_le_bytes())
+                        .await
+                        .expect("room in the end");
+                }
+            });
+            for n in 0..MANY {
+                let mut number = [0; 4];
+                assert_eq!(receiver.recv(&mut number).await.expect("a datagram"), 4);
+                assert_eq!(u32::from_le_bytes(number), n);
+            }
+            sending.await;
+        });
+    }
+}
