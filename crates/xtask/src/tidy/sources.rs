@@ -264,7 +264,8 @@ fn is_marked(comment: &str, mark: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::{
-        documented, fields_with_reason, has_reason, is_hidden, names_ordering, without_reason,
+        documented, fields_with_reason, has_reason, is_hidden, is_marked, names_ordering,
+        without_reason,
     };
     use crate::source;
 
@@ -325,5 +326,13 @@ mod tests {
         assert!(!documented(&lines, 5));
         let lines = source::lines("#[doc(hidden)]\npub mod private {\n    pub async fn f() {}\n}");
         assert!(is_hidden(&lines, 2));
+    }
+
+    #[test]
+    fn a_word_is_not_a_mark() {
+        let mark = ["TO", "DO"].concat();
+        assert!(is_marked(&format!("// {mark} later"), &mark));
+        assert!(is_marked(&format!("// x {mark}: later"), &mark));
+        assert!(!is_marked(&format!("// Go's `context.{mark}`."), &mark));
     }
 }
