@@ -10,28 +10,81 @@ pub(crate) use loom::cell::UnsafeCell;
 #[cfg(marmot_loom)]
 pub(crate) use loom::sync::atomic::{AtomicBool, AtomicUsize, Ordering, fence};
 
-/// Lets whoever holds what we wait for go on; `turn` counts the times we have asked.
+/// Lets whoever holds the flag go on, until it looks free.
 #[cfg(not(marmot_loom))]
-#[cold]
-pub(crate) fn pause(turn: u32) {
+pub(crate) fn pause_while(flag: &AtomicBool) {
     use std::time::Duration;
 
     /// Turns spent in the processor's pause instruction: about a microsecond, which is
     /// longer than any stretch under a channel's lock.
     const SPIN: u32 = 40;
-    /// Turns that offer the core to another thread: the holder has lost its core.
+    /// Turns that offer the core to another thread: the holder has lost its own.
     const YIELD: u32 = 80;
 
-    if turn < SPIN {
-        std::hint::spin_loop();
-    } else if turn < YIELD {
-        std::thread::yield_now();
-    } else {
-        std::thread::sleep(Duration::from_micros(50));
+    let mut turn = 0;
+    // ORDERING: Relaxed: only a hint that it is worth trying; whoever takes it acquires.
+    while flag.load(Ordering::Relaxed) {
+        if turn < SPIN {
+            std::hint::spin_loop();
+        } else if turn < YIELD {
+            std::thread::yield_now();
+        } else {
+            std::thread::sleep(Duration::from_micros(50));
+        }
+        turn += 1;
     }
 }
 
 #[cfg(marmot_loom)]
-pub(crate) fn pause(_turn: u32) {
+pub(crate) fn pause_while(_: &AtomicBool) {
     loom::thread::yield_now();
 }
+
+#[cfg(marmot_loom)]
+mod block {
+    //! What stands in for a latch that spins: loom's mutex, its guard kept beside it.
+
+    #![expect(unsafe_code, reason = "a guard outlives the call that made it")]
+
+    use std::cell::UnsafeCell;
+
+    use loom::sync::{Mutex, MutexGuard};
+
+    #[expect(missing_debug_implementations, reason = "for models only")]
+    pub struct Block {
+        /// Before the mutex, so that it is dropped first.
+        guard: UnsafeCell<Option<MutexGuard<'static, ()>>>,
+        mutex: Box<Mutex<()>>,
+    }
+
+    // SAFETY: the guard is only touched by whoever holds the mutex.
+    unsafe impl Send for Block {}
+    // SAFETY: as above.
+    unsafe impl Sync for Block {}
+
+    impl Block {
+        pub(crate) fn new() -> Block {
+            Block {
+                guard: UnsafeCell::new(None),
+                mutex: Box::default(),
+            }
+        }
+
+        pub(crate) fn acquire(&self) {
+            let guard = self.mutex.lock().expect("nothing panics under it");
+            // SAFETY: only the lifetime changes: the mutex is boxed and outlives the guard.
+            let guard: MutexGuard<'static, ()> = unsafe { std::mem::transmute(guard) };
+            // SAFETY: we hold the mutex.
+            unsafe { *self.guard.get() = Some(guard) };
+        }
+
+        pub(crate) unsafe fn release(&self) {
+            // SAFETY: the caller holds the mutex.
+            let guard = unsafe { (*self.guard.get()).take() };
+            drop(guard);
+        }
+    }
+}
+
+#[cfg(marmot_loom)]
+pub(crate) use block::Block;

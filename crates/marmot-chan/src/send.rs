@@ -19,7 +19,7 @@ use crate::state::{Fate, Nature, Phase, Refused, State, Waiter, Who};
 
 /// Where an operation stands.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Stage {
+pub(crate) enum Stage {
     New,
     Waiting(Key),
     Over,

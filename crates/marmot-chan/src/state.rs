@@ -59,7 +59,7 @@ pub(crate) enum Nature {
 
 /// What became of a waiter.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Fate {
+pub(crate) enum Fate {
     Waiting,
     Served,
     Closed,
@@ -67,6 +67,7 @@ pub enum Fate {
 }
 
 /// Who waits.
+#[expect(missing_debug_implementations, reason = "nobody outside can reach one")]
 pub enum Who {
     /// One operation on its own. The waker is gone once the waiter is served.
     One(Option<Waker>),
@@ -75,7 +76,7 @@ pub enum Who {
 }
 
 /// One operation in one line. Go: `sudog`.
-pub struct Waiter<T> {
+pub(crate) struct Waiter<T> {
     /// What a sender wants to send, or what a receiver was given. A sender without a value
     /// waits for a reservation.
     pub(crate) value: Option<T>,
@@ -158,6 +159,7 @@ fn claim_slow<T>(line: &mut Line<T>, wanted: Wanted) -> Option<Claimed<'_, T>> {
 }
 
 /// The state of one channel.
+#[expect(missing_debug_implementations, reason = "nobody outside can reach one")]
 pub struct State<T> {
     buffer: VecDeque<T>,
     /// `usize::MAX`: unbounded.

@@ -411,7 +411,7 @@ fn the_match_spelling_means_the_same() {
         let run = async || {
             select!(match any {
                 Some(v) if enabled && rx.len() < 9 && rx.recv() => v,
-                Some(_) if (enabled || true) && Receiver::<i32>::never().recv() => 0,
+                Some(_) if (enabled || rx.is_closed()) && Receiver::<i32>::never().recv() => 0,
                 _ => -1,
             })
         };

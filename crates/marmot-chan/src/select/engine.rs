@@ -166,7 +166,7 @@ impl Engine {
         for &case in plan.order.iter() {
             let arm = &mut *arms[case as usize];
             if plan.futures && arm.kind() == Kind::Future {
-                if !plan.polled.iter().any(|&polled| polled == case) {
+                if !plan.polled.contains(&case) {
                     return Tried::PollFirst(case as usize);
                 }
                 continue;

@@ -37,13 +37,14 @@ struct Inner {
 }
 
 /// Shared by all waiters of one select.
+#[expect(missing_debug_implementations, reason = "nobody outside can reach one")]
 pub struct Selection {
     inner: Lock<Inner>,
 }
 
 /// What a peer gets when it claims.
 #[must_use]
-pub enum Claim {
+pub(crate) enum Claim {
     /// The select is decided for this case; its owner is owed a wake-up.
     Won(Option<Waker>),
     /// Another case won: this waiter is a leftover.
