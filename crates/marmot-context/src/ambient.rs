@@ -99,8 +99,11 @@ pub(crate) fn current() -> Context {
 /// Puts this into the slot; gives what was there.
 fn exchange(context: Option<Context>) -> Option<Context> {
     SLOT.with(|slot| {
-        slot.is_set
-            .set(context.as_ref().is_some_and(|context| !context.is_background()));
+        slot.is_set.set(
+            context
+                .as_ref()
+                .is_some_and(|context| !context.is_background()),
+        );
         ManuallyDrop::into_inner(slot.context.replace(ManuallyDrop::new(context)))
     })
 }
@@ -172,7 +175,9 @@ impl<F: Future> Future for Scoped<F> {
         let mut this = self.project();
         let _inside = Inside::enter(this.context);
         let future = this.future.as_mut().as_pin_mut();
-        let polled = future.expect("a future is not polled after its end").poll(cx);
+        let polled = future
+            .expect("a future is not polled after its end")
+            .poll(cx);
         if polled.is_ready() {
             // What its destructors start belongs to the same context.
             this.future.set(None);

@@ -324,16 +324,8 @@ impl Context {
     /// assert_eq!(wait.recv(), Ok("cleaned up"));
     /// ```
     #[track_caller]
-    #[expect(
-        clippy::must_use_candidate,
-        reason = "the handle is only for those who may change their mind"
-    )]
     pub fn after_func(&self, f: impl FnOnce() + Send + 'static) -> Stop {
-        Stop(Func::register(
-            self.node(),
-            Box::new(f),
-            Location::caller(),
-        ))
+        Stop(Func::register(self.node(), Box::new(f), Location::caller()))
     }
 
     /// Runs a future for as long as this context has not ended.

@@ -82,7 +82,10 @@ pub(crate) fn write_names(frame: Option<&Frame>, f: &mut fmt::Formatter<'_>) -> 
         Some(root) if root.is_todo() => "context.TODO",
         _ => "context.Background",
     })?;
-    frames.iter().rev().try_for_each(|frame| frame.write_name(f))
+    frames
+        .iter()
+        .rev()
+        .try_for_each(|frame| frame.write_name(f))
 }
 
 impl Frame {

@@ -14,10 +14,11 @@
 
 use std::fmt;
 use std::panic::Location;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::sync::{Arc, PoisonError, Weak};
 
 use marmot_wait::Key;
 
+use crate::loom::{Mutex, MutexGuard};
 use crate::spawn::spawn;
 use crate::tree::Node;
 

@@ -3,9 +3,10 @@
 use std::future::Future;
 use std::panic::Location;
 use std::pin::Pin;
-use std::thread;
 
-use marmot_wait::{park, runner};
+use marmot_wait::runner;
+
+use crate::loom::on_a_thread;
 
 /// Runs a future as a goroutine of the runtime of this thread, or on a thread of its own
 /// where there is none.
@@ -15,6 +16,6 @@ pub(crate) fn spawn(
 ) {
     match runner() {
         Some(runner) => runner.spawn(future, place),
-        None => drop(thread::spawn(move || park::block_on(future))),
+        None => on_a_thread(future),
     }
 }
