@@ -215,6 +215,7 @@ fn be_child(task: &[String]) {
         .find(|case| case.name == name)
         .expect("the case exists");
     match peer.as_str() {
+        OURS => child::<peers::marmot::Marmot>(workers, case.load),
         "tokio" => child::<peers::tokio::Tokio>(workers, case.load),
         "smol" => child::<peers::smol::Smol>(workers, case.load),
         other => panic!("no peer {other}"),
@@ -224,7 +225,7 @@ fn be_child(task: &[String]) {
 // ---- the parent: starts the cases, counts threads, judges
 
 /// Who is compared.
-const PEERS: [&str; 3] = ["tokio", "smol", go::NAME];
+const PEERS: [&str; 4] = [OURS, "tokio", "smol", go::NAME];
 
 /// Whose bars they are.
 const OURS: &str = "marmot";

@@ -210,12 +210,13 @@ fn run<R: Runtime, C: Channel>(case: &str, tasks: u64) -> Figures {
 /// `--child peer case tasks`
 #[expect(clippy::print_stdout, reason = "the parent reads it")]
 fn be_child(task: &[String]) {
-    use peers::{async_channel, kanal, smol, tokio};
+    use peers::{async_channel, kanal, marmot, smol, tokio};
     let [peer, case, tasks] = task else {
         panic!("--child wants a peer, a case and a number of tasks");
     };
     let tasks = tasks.parse().expect("tasks are a number");
     let figures = match peer.as_str() {
+        OURS => run::<marmot::Marmot, marmot::Chan>(case, tasks),
         "tokio" => run::<tokio::Tokio, tokio::Mpsc>(case, tasks),
         "tokio, async-channel" => run::<tokio::Tokio, async_channel::AsyncChannel>(case, tasks),
         "tokio, kanal" => run::<tokio::Tokio, kanal::Kanal>(case, tasks),
@@ -252,21 +253,27 @@ const CASES: [Case; 3] = [
         tasks: 1_000_000,
         most_bytes: Some(160.0),
         // tokio's mpsc has one receiver.
-        peers: &["tokio, async-channel", "tokio, kanal", "smol"],
+        peers: &[OURS, "tokio, async-channel", "tokio, kanal", "smol"],
     },
     Case {
         name: "parked_own",
         what: "wait, each for its own channel",
         tasks: 1_000_000,
         most_bytes: Some(450.0),
-        peers: &["tokio", "tokio, async-channel", "tokio, kanal", "smol"],
+        peers: &[
+            OURS,
+            "tokio",
+            "tokio, async-channel",
+            "tokio, kanal",
+            "smol",
+        ],
     },
     Case {
         name: "come_and_go",
         what: "come and go",
         tasks: 10_000_000,
         most_bytes: None,
-        peers: &["tokio", "smol"],
+        peers: &[OURS, "tokio", "smol"],
     },
 ];
 

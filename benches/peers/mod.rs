@@ -8,6 +8,7 @@ pub mod async_channel;
 pub mod crossbeam;
 pub mod flume;
 pub mod kanal;
+pub mod marmot;
 pub mod smol;
 pub mod tokio;
 
@@ -19,6 +20,8 @@ pub struct All;
 
 impl Peers for All {
     fn each(v: &mut impl Visit) {
+        v.peer::<marmot::Marmot, marmot::Chan>("marmot", Kind::Runtime);
+        v.peer::<tokio::Tokio, marmot::Chan>("marmot on tokio", Kind::Channel);
         v.peer::<tokio::Tokio, tokio::Mpsc>("tokio", Kind::Runtime);
         v.peer::<tokio::Tokio, tokio::UnboundedMpsc>("tokio", Kind::Channel);
         v.peer::<smol::Smol, async_channel::AsyncChannel>("smol", Kind::Runtime);

@@ -8,7 +8,7 @@ use std::time::Duration;
 use marmot_wait::{BlockingKind, Note, WaitReason};
 
 use crate::reactor::Reactor;
-use crate::{Deadlock, JoinHandle, Panic};
+pub use crate::{AbortHandle, Deadlock, JoinError, JoinHandle, Panic};
 
 pub use marmot_scheduler::{
     Goroutine, GoroutineState, Gosched, Handle, Stats, goexit, gosched, num_cpu,
