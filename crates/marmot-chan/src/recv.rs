@@ -10,6 +10,7 @@ use marmot_wait::{Key, WaitReason, budget, note};
 
 use crate::channel::Channel;
 use crate::error::TryRecvError;
+use crate::lock::Guard;
 use crate::send::{Stage, renew, wake};
 use crate::state::{Fate, Nature, State, Who};
 
@@ -67,8 +68,22 @@ impl<'a, T> RecvCore<'a, T> {
     #[inline]
     fn poll_new(&mut self, cx: &mut Context<'_>) -> Poll<Option<T>> {
         ready!(budget::poll_proceed(cx));
-        let mut owed = None;
         let mut state = self.chan.lock();
+        if let Some(value) = state.pop() {
+            drop(state);
+            self.stage = Stage::Over;
+            return Poll::Ready(Some(value));
+        }
+        self.poll_new_slow(state, cx)
+    }
+
+    #[inline(never)]
+    fn poll_new_slow(
+        &mut self,
+        mut state: Guard<'_, State<T>>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<T>> {
+        let mut owed = None;
         if let Some(value) = self.try_now(&mut state, &mut owed) {
             drop(state);
             self.stage = Stage::Over;

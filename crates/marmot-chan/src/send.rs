@@ -15,6 +15,7 @@ use marmot_wait::{Key, WaitReason, WakeList, budget, note};
 
 use crate::channel::Channel;
 use crate::error::SendError;
+use crate::lock::Guard;
 use crate::state::{Fate, Nature, Phase, Refused, State, Waiter, Who};
 
 /// Where an operation stands.
@@ -119,8 +120,23 @@ impl<'a, T> SendCore<'a, T> {
     #[inline]
     fn poll_new(&mut self, slot: &mut Option<T>, cx: &mut Context<'_>) -> Poll<Sent> {
         ready!(budget::poll_proceed(cx));
-        let mut owed = None;
         let mut state = self.chan.lock();
+        if self.kind == Kind::Value && state.push(slot) {
+            drop(state);
+            self.stage = Stage::Over;
+            return Poll::Ready(Sent::Yes);
+        }
+        self.poll_new_slow(state, slot, cx)
+    }
+
+    #[inline(never)]
+    fn poll_new_slow(
+        &mut self,
+        mut state: Guard<'_, State<T>>,
+        slot: &mut Option<T>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Sent> {
+        let mut owed = None;
         if let Some(sent) = self.try_now(&mut state, slot, &mut owed) {
             drop(state);
             self.stage = Stage::Over;

@@ -120,7 +120,14 @@ impl<T> Sender<T> {
     /// ```
     #[inline]
     pub fn try_send(&self, value: T) -> Result<(), TrySendError<T>> {
-        let sent = self.chan.lock().send(value);
+        let mut slot = Some(value);
+        let mut state = self.chan.lock();
+        if state.push(&mut slot) {
+            return Ok(());
+        }
+        let Some(value) = slot else { return Ok(()) };
+        let sent = state.send(value);
+        drop(state);
         sent.map(wake)
     }
 

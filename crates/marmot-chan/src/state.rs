@@ -238,6 +238,27 @@ impl<T> State<T> {
         !self.receivers.is_empty() && (self.capacity > 0 || self.receivers.len() > self.reserved)
     }
 
+    /// The commonest send: into the buffer, with nobody waiting. The slot is empty exactly if
+    /// it was that.
+    #[inline]
+    pub(crate) fn push(&mut self, slot: &mut Option<T>) -> bool {
+        let easy = self.has_room() && self.receivers.is_empty() && self.is_open();
+        if easy && let Some(value) = slot.take() {
+            self.buffer.push_back(value);
+            return true;
+        }
+        false
+    }
+
+    /// The commonest receive: from the buffer, with nobody waiting.
+    #[inline]
+    pub(crate) fn pop(&mut self) -> Option<T> {
+        if self.senders.is_empty() {
+            return self.buffer.pop_front();
+        }
+        None
+    }
+
     /// Sends at once: to the first waiting receiver, or into the buffer.
     #[inline]
     pub(crate) fn send(&mut self, value: T) -> Result<Option<Waker>, TrySendError<T>> {
@@ -269,8 +290,10 @@ impl<T> State<T> {
             waiter.fate = Fate::Served;
             return Ok(owed);
         }
-        if self.has_room() {
-            self.buffer.extend(slot.take());
+        if self.has_room()
+            && let Some(value) = slot.take()
+        {
+            self.buffer.push_back(value);
             return Ok(None);
         }
         Err(Refused::Full)

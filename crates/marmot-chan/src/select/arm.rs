@@ -64,15 +64,12 @@ impl Owed {
 ///
 /// # Safety
 ///
-/// `latch` is always the same for one arm: null, or a pointer that is valid for as long as
-/// the arm is borrowed.
+/// The latch of `site` is always the same for one arm, or null: a pointer that is valid for as
+/// long as the arm is borrowed.
 #[doc(hidden)]
 pub unsafe trait Arm {
-    /// What it waits for.
-    fn kind(&self) -> Kind;
-
-    /// The lock of its channel; null for a future.
-    fn latch(&self) -> *const Latch;
+    /// What it waits for, and the lock of its channel; null for none.
+    fn site(&self) -> (Kind, *const Latch);
 
     /// Does it, if that can be done at once.
     ///
@@ -176,21 +173,14 @@ impl<B: DerefMut<Target: Case>> ChannelArm<B> {
 // lives as long as the handle in the case.
 unsafe impl<B: DerefMut<Target: Case>> Arm for ChannelArm<B> {
     #[inline]
-    fn kind(&self) -> Kind {
-        if !self.on || self.case.channel().is_none() {
-            Kind::Out
-        } else if self.case.is_in_line() {
-            Kind::InLine
-        } else {
-            Kind::Channel
-        }
-    }
-
-    #[inline]
-    fn latch(&self) -> *const Latch {
+    fn site(&self) -> (Kind, *const Latch) {
         match self.case.channel() {
-            Some(lock) => lock.latch(),
-            None => std::ptr::null(),
+            Some(lock) if self.on => {
+                let in_line = self.case.is_in_line();
+                let kind = if in_line { Kind::InLine } else { Kind::Channel };
+                (kind, lock.latch())
+            }
+            _ => (Kind::Out, std::ptr::null()),
         }
     }
 
@@ -262,16 +252,10 @@ impl<'a, F: Future> FutureArm<'a, F> {
 
 // SAFETY: the latch is always null.
 unsafe impl<F: Future> Arm for FutureArm<'_, F> {
-    fn kind(&self) -> Kind {
-        if self.on && self.future.is_some() {
-            Kind::Future
-        } else {
-            Kind::Out
-        }
-    }
-
-    fn latch(&self) -> *const Latch {
-        std::ptr::null()
+    fn site(&self) -> (Kind, *const Latch) {
+        let takes_part = self.on && self.future.is_some();
+        let kind = if takes_part { Kind::Future } else { Kind::Out };
+        (kind, std::ptr::null())
     }
 
     unsafe fn look(&mut self, _: &mut Owed) -> bool {

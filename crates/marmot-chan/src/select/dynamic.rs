@@ -471,12 +471,8 @@ mod absent {
 
     // SAFETY: the latch is always null.
     unsafe impl Arm for Absent {
-        fn kind(&self) -> Kind {
-            Kind::Out
-        }
-
-        fn latch(&self) -> *const Latch {
-            std::ptr::null()
+        fn site(&self) -> (Kind, *const Latch) {
+            (Kind::Out, std::ptr::null())
         }
 
         unsafe fn look(&mut self, _: &mut Owed) -> bool {

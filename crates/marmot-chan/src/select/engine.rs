@@ -68,6 +68,8 @@ pub struct Engine {
     order: Order,
     patience: Patience,
     started: bool,
+    /// Whether an arm that takes part is a future.
+    futures: bool,
     place: &'static Location<'static>,
 }
 
@@ -90,6 +92,7 @@ impl Engine {
             order,
             patience,
             started: false,
+            futures: false,
             place: Location::caller(),
         }
     }
@@ -122,24 +125,26 @@ impl Engine {
         if plan.order.is_empty() {
             return Poll::Ready(Chosen::AllOut);
         }
+        self.futures = plan.futures;
+        let latches = std::mem::replace(&mut plan.latches, List::new());
         loop {
             let mut owed = Owed::default();
-            let locks = Locks::take(arms, &plan);
+            let locks = Locks::take(&latches);
             if plan.in_line {
                 self.adopt(arms, &plan, &mut owed);
             }
-            match self.try_all(arms, &plan, &mut owed) {
+            match self.try_all(arms, &mut plan, &mut owed) {
                 Tried::Done(case) => {
                     drop(locks);
                     owed.wake();
-                    self.finish(arms, &plan);
+                    self.finish(arms);
                     return Poll::Ready(Chosen::Arm(case));
                 }
                 Tried::PollFirst(case) => {
                     drop(locks);
                     owed.wake();
                     if self.poll_future(&mut *arms[case], &mut plan, cx) {
-                        self.finish(arms, &plan);
+                        self.finish(arms);
                         return Poll::Ready(Chosen::Arm(case));
                     }
                     plan.polled.push(case as u32);
@@ -162,10 +167,29 @@ impl Engine {
 
     /// Does the first arm in order that can be done, with all locks held.
     #[inline]
-    fn try_all(&self, arms: Arms<'_, '_>, plan: &Plan, owed: &mut Owed) -> Tried {
+    fn try_all(&self, arms: Arms<'_, '_>, plan: &mut Plan, owed: &mut Owed) -> Tried {
+        if plan.futures {
+            return self.try_all_mixed(arms, plan, owed);
+        }
+        let order = &mut plan.order[..];
+        for at in 0..order.len() {
+            if self.order == Order::Random {
+                draw(order, at);
+            }
+            let case = order[at] as usize;
+            // SAFETY: `Locks::take` holds the latches of all arms that take part.
+            if unsafe { arms[case].look(owed) } {
+                return Tried::Done(case);
+            }
+        }
+        Tried::Nothing
+    }
+
+    /// The same with futures among the arms: the order stays for all rounds.
+    fn try_all_mixed(&self, arms: Arms<'_, '_>, plan: &Plan, owed: &mut Owed) -> Tried {
         for &case in plan.order.iter() {
             let arm = &mut *arms[case as usize];
-            if plan.futures && arm.kind() == Kind::Future {
+            if arm.site().0 == Kind::Future {
                 if !plan.polled.contains(&case) {
                     return Tried::PollFirst(case as usize);
                 }
@@ -195,7 +219,7 @@ impl Engine {
 
     #[cold]
     fn default(&mut self, arms: Arms<'_, '_>, plan: &Plan, cx: &mut Context<'_>) -> Poll<Chosen> {
-        self.finish(arms, plan);
+        self.finish(arms);
         if plan.starved {
             cx.waker().wake_by_ref();
             self.note();
@@ -211,7 +235,7 @@ impl Engine {
         let selection = self.selection.get_or_insert_with(take);
         for &case in plan.order.iter() {
             let arm = &mut *arms[case as usize];
-            if arm.kind() == Kind::InLine {
+            if arm.site().0 == Kind::InLine {
                 // SAFETY: `look` holds the latches of all arms that take part.
                 unsafe { arm.enlist(selection, case, owed) };
             }
@@ -239,7 +263,7 @@ impl Engine {
         arms: Arms<'_, '_>,
         cx: &mut Context<'_>,
     ) -> Poll<Chosen> {
-        if !arms.iter().any(|arm| arm.kind() == Kind::Future) {
+        if !self.futures {
             let (found, _old) = selection.refresh(cx.waker());
             self.selection = Some(selection);
             return match found {
@@ -261,8 +285,8 @@ impl Engine {
         let plan = Plan::new(arms, self.order);
         for &case in plan.order.iter() {
             let arm = &mut *arms[case as usize];
-            if arm.kind() == Kind::Future && arm.poll(cx) {
-                self.finish(arms, &plan);
+            if arm.site().0 == Kind::Future && arm.poll(cx) {
+                self.finish(arms);
                 return Poll::Ready(Chosen::Arm(case as usize));
             }
         }
@@ -283,9 +307,8 @@ impl Engine {
 
     /// A peer has decided for this case.
     fn settle(&mut self, case: u32, arms: Arms<'_, '_>) -> Poll<Chosen> {
-        let plan = Plan::new(arms, Order::Biased);
         arms[case as usize].settle();
-        self.finish(arms, &plan);
+        self.finish(arms);
         Poll::Ready(Chosen::Arm(case as usize))
     }
 
@@ -295,12 +318,13 @@ impl Engine {
     fn look_again(&mut self, arms: Arms<'_, '_>, cx: &mut Context<'_>) -> Poll<Chosen> {
         let mut plan = Plan::new(arms, self.order);
         plan.polled = plan.order.clone();
+        let latches = std::mem::replace(&mut plan.latches, List::new());
         let mut owed = Owed::default();
-        let locks = Locks::take(arms, &plan);
-        if let Tried::Done(case) = self.try_all(arms, &plan, &mut owed) {
+        let locks = Locks::take(&latches);
+        if let Tried::Done(case) = self.try_all(arms, &mut plan, &mut owed) {
             drop(locks);
             owed.wake();
-            self.finish(arms, &plan);
+            self.finish(arms);
             return Poll::Ready(Chosen::Arm(case));
         }
         let old = self.selection.as_ref().and_then(|s| s.open(cx.waker()));
@@ -310,16 +334,15 @@ impl Engine {
         self.wait()
     }
 
-    /// The select is decided: nobody else may decide it, and all arms leave their lines.
-    fn finish(&mut self, arms: Arms<'_, '_>, plan: &Plan) {
-        let Some(selection) = self.selection.take() else {
-            return;
-        };
-        drop(selection.end());
-        for &case in plan.order.iter() {
-            arms[case as usize].leave();
+    /// The select is decided: all arms leave their lines. (The selection is busy or decided
+    /// here, so that no peer can decide it meanwhile; it is ended for its waker's sake.)
+    #[inline]
+    fn finish(&mut self, arms: Arms<'_, '_>) {
+        if let Some(selection) = self.selection.take() {
+            drop(selection.end());
+            arms.iter_mut().for_each(|arm| arm.leave());
+            keep(selection);
         }
-        keep(selection);
     }
 
     fn note(&self) {
@@ -358,6 +381,8 @@ enum Tried {
 /// Which arms take part in one round, and in which order.
 struct Plan {
     order: List<u32>,
+    /// The latches of their channels, by address, each once.
+    latches: List<*const Latch>,
     /// The futures that have been polled in this round.
     polled: List<u32>,
     channels: bool,
@@ -368,9 +393,11 @@ struct Plan {
 }
 
 impl Plan {
+    #[inline]
     fn new(arms: Arms<'_, '_>, order: Order) -> Plan {
         let mut plan = Plan {
             order: List::new(),
+            latches: List::new(),
             polled: List::new(),
             channels: false,
             futures: false,
@@ -378,53 +405,55 @@ impl Plan {
             starved: false,
         };
         for (case, arm) in arms.iter().enumerate() {
-            match arm.kind() {
+            let (kind, latch) = arm.site();
+            match kind {
                 Kind::Out => continue,
-                Kind::Channel => plan.channels = true,
-                Kind::InLine => (plan.channels, plan.in_line) = (true, true),
+                Kind::Channel => {}
+                Kind::InLine => plan.in_line = true,
                 Kind::Future => plan.futures = true,
+            }
+            if !latch.is_null() {
+                plan.latches.insert(latch);
+                plan.channels = true;
             }
             plan.order.push(case as u32);
         }
-        if order == Order::Random {
-            shuffle(&mut plan.order);
+        plan.latches.settle();
+        if plan.futures {
+            plan.shuffle(order);
         }
         plan
     }
+
+    fn shuffle(&mut self, order: Order) {
+        if order == Order::Random {
+            (0..self.order.len()).for_each(|at| draw(&mut self.order, at));
+        }
+    }
 }
 
-/// Fisher and Yates: every order is equally likely, so the first ready one is uniformly
-/// random among the ready ones. (A random start in a fixed order is not: it favours those
-/// behind a gap.)
-fn shuffle(order: &mut [u32]) {
-    for last in (1..order.len()).rev() {
-        let other = rng::below(last as u32 + 1);
-        order.swap(last, other as usize);
+/// Puts one of those that are left here, each equally likely (Fisher and Yates). So the first
+/// ready one is uniformly random among the ready ones. (A random start in a fixed order is not
+/// fair: it favours those behind a gap.)
+#[inline]
+fn draw(order: &mut [u32], at: usize) {
+    let left = order.len() - at;
+    if left > 1 {
+        order.swap(at, at + rng::below(left as u32) as usize);
     }
 }
 
 /// The locks of all channels of a select, held.
-struct Locks(List<*const Latch>);
+struct Locks<'a>(&'a [*const Latch]);
 
-impl Locks {
-    /// Takes them in the order of their addresses, each once, so that no two selects can wait
-    /// for each other.
+impl Locks<'_> {
+    /// Takes them in the order of their addresses, so that no two selects can wait for each
+    /// other.
     #[inline]
-    fn take(arms: Arms<'_, '_>, plan: &Plan) -> Locks {
-        let mut latches = List::new();
-        if plan.channels {
-            for &case in plan.order.iter() {
-                let latch = arms[case as usize].latch();
-                if !latch.is_null() {
-                    latches.push(latch);
-                }
-            }
-            latches.sort_unstable();
-            latches.dedup();
-        }
+    fn take(latches: &List<*const Latch>) -> Locks<'_> {
         for &latch in latches.iter() {
             // SAFETY: `Arm` promises that the pointer is valid while the arms are borrowed,
-            // which they are for as long as the caller keeps this value.
+            // which they are in all of `Engine::poll`.
             let latch = unsafe { &*latch };
             latch.acquire();
         }
@@ -432,10 +461,10 @@ impl Locks {
     }
 }
 
-impl Drop for Locks {
+impl Drop for Locks<'_> {
     #[inline]
     fn drop(&mut self) {
-        for &latch in self.0.iter() {
+        for &latch in self.0 {
             // SAFETY: as in `take`: the arms are still there.
             let latch = unsafe { &*latch };
             // SAFETY: `take` acquired each of them once, and what the arms were lent to look

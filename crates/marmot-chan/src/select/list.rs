@@ -54,22 +54,38 @@ impl<T: Blank> List<T> {
         self.more.push(value);
     }
 
-    /// Drops repetitions of a sorted list.
-    pub(crate) fn dedup(&mut self)
+    /// Adds a value at its place in the order, unless it is there: for short lists. Above the
+    /// inline size it is added at the end; [`settle`](List::settle) puts that right.
+    #[inline]
+    pub(crate) fn insert(&mut self, value: T)
     where
-        T: PartialEq,
+        T: Ord,
+    {
+        if self.len == INLINE {
+            return self.push_slow(value);
+        }
+        let mut at = self.len;
+        while at > 0 && self.inline[at - 1] > value {
+            at -= 1;
+        }
+        if at > 0 && self.inline[at - 1] == value {
+            return;
+        }
+        self.inline.copy_within(at..self.len, at + 1);
+        self.inline[at] = value;
+        self.len += 1;
+    }
+
+    /// Sorts a list that has outgrown its inline size, and drops repetitions.
+    #[inline]
+    pub(crate) fn settle(&mut self)
+    where
+        T: Ord,
     {
         if !self.more.is_empty() {
-            return self.more.dedup();
+            self.more.sort_unstable();
+            self.more.dedup();
         }
-        let mut kept = 0;
-        for at in 0..self.len {
-            if kept == 0 || self.inline[at] != self.inline[kept - 1] {
-                self.inline[kept] = self.inline[at];
-                kept += 1;
-            }
-        }
-        self.len = kept;
     }
 }
 
@@ -107,8 +123,17 @@ mod tests {
             let mut list = List::<u32>::new();
             (0..size).for_each(|n| list.push(n / 2));
             assert!(list.iter().copied().eq((0..size).map(|n| n / 2)));
-            list.dedup();
-            assert!(list.iter().copied().eq(0..size.div_ceil(2)));
+        }
+    }
+
+    #[test]
+    fn a_list_of_what_was_inserted_is_sorted_and_has_nothing_twice() {
+        for size in [0, 1, 2, 7, 8, 9, 30] {
+            let mut list = List::<u32>::new();
+            (0..size).for_each(|n| list.insert((n * 7) % size));
+            (0..size).for_each(|n| list.insert(n));
+            list.settle();
+            assert!(list.iter().copied().eq(0..size), "{size}");
         }
     }
 }
