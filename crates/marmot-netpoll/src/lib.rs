@@ -22,6 +22,8 @@ mod evented;
 mod fallback;
 mod kernel;
 mod loom;
+#[cfg(all(test, marmot_loom))]
+mod models;
 mod poller;
 mod readiness;
 mod registry;

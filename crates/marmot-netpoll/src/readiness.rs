@@ -15,7 +15,7 @@
 //! *before* it tried: an event that came in between has another tick, and stays. That is
 //! what makes edge-triggered events safe. The idea of the tick is tokio's `ScheduledIo`.
 
-use std::sync::atomic::Ordering::{AcqRel, Acquire, Relaxed};
+use std::sync::atomic::Ordering::{Acquire, Relaxed, Release};
 
 use crate::loom::AtomicU32;
 
@@ -199,12 +199,13 @@ impl Readiness {
 
     /// Changes the word, unless `change` has nothing to change; gives whether it did.
     fn update(&self, change: impl Fn(u32) -> Option<u32>) -> bool {
+        // ORDERING: Relaxed; the exchange below fails if it is not the latest.
         let mut word = self.0.load(Relaxed);
         while let Some(new) = change(word) {
-            // ORDERING: AcqRel. Release is the pair of the Acquire in `seen`. Whether a
-            // waiter sleeps is decided under the lock of `Source`, which orders the rest;
-            // a failed exchange only brings the word to look at again.
-            match self.0.compare_exchange_weak(word, new, AcqRel, Relaxed) {
+            // ORDERING: Release is the pair of the Acquire in `seen`: who sees the tick of an
+            // event tries after it. Whether a waiter sleeps is decided under the lock of
+            // `Source`; a failed exchange only brings the word to look at again.
+            match self.0.compare_exchange_weak(word, new, Release, Relaxed) {
                 Ok(_) => return true,
                 Err(other) => word = other,
             }

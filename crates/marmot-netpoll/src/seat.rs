@@ -18,7 +18,7 @@
 use std::fmt;
 use std::io;
 use std::sync::Arc;
-use std::sync::atomic::Ordering::{AcqRel, Acquire};
+use std::sync::atomic::Ordering::{Acquire, Relaxed, Release};
 use std::time::Duration;
 
 use crate::loom::AtomicU8;
@@ -59,10 +59,10 @@ impl Bell {
     /// Rings. Says which sleep the caller must end, if any.
     #[must_use]
     pub(crate) fn ring(&self) -> Option<Sleep> {
-        // ORDERING: AcqRel. Release publishes what the caller did before (a task it queued)
-        // to the sleeper that gets up, whose Acquire is in `get_up` and `lie_down`; a second
-        // ringer continues the release sequence of the first. Acquire is not needed.
-        match self.0.swap(RUNG, AcqRel) {
+        // ORDERING: Release publishes what the caller did before (a task it queued) to the
+        // sleeper, whose Acquire is in `get_up`. A second ringer writes over the first one's
+        // RUNG and continues its release sequence, so both are seen.
+        match self.0.swap(RUNG, Release) {
             QUEUED => Some(Sleep::Queued),
             POLLING => Some(Sleep::Polling),
             _ => None,
@@ -70,8 +70,8 @@ impl Bell {
     }
 
     pub(crate) fn is_rung(&self) -> bool {
-        // ORDERING: Acquire, as in `get_up`.
-        self.0.load(Acquire) == RUNG
+        // ORDERING: Relaxed; `get_up` follows, and has the Acquire.
+        self.0.load(Relaxed) == RUNG
     }
 
     /// Begins to sleep, unless the bell has rung.
@@ -80,8 +80,9 @@ impl Bell {
             Sleep::Queued => QUEUED,
             Sleep::Polling => POLLING,
         };
-        // ORDERING: Acquire on failure and in `get_up` is the pair of the Release in `ring`.
-        match self.0.compare_exchange(AWAKE, asleep, AcqRel, Acquire) {
+        // ORDERING: Relaxed. A ring is either before this in the order of this one place,
+        // and then seen, or after it, and then sees the sleeper; `get_up` has the Acquire.
+        match self.0.compare_exchange(AWAKE, asleep, Relaxed, Relaxed) {
             Ok(_) => Ok(()),
             Err(RUNG) => {
                 self.get_up();
@@ -93,8 +94,9 @@ impl Bell {
 
     /// Is awake again, and forgets the ring. Says whether there was one.
     pub(crate) fn get_up(&self) -> bool {
-        // ORDERING: Acquire is the pair of the Release in `ring`.
-        self.0.swap(AWAKE, AcqRel) == RUNG
+        // ORDERING: Acquire is the pair of the Release in `ring`. What the sleeper did is
+        // published to nobody here.
+        self.0.swap(AWAKE, Acquire) == RUNG
     }
 }
 
