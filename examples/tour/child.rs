@@ -44,13 +44,18 @@ pub(crate) fn run(id: &str, limit: Duration) -> io::Result<Run> {
 }
 
 /// Starts the program; whoever holds the child has to end it.
-pub(crate) fn start(id: &str) -> io::Result<Child> {
-    Command::new(std::env::current_exe()?)
-        .args([PROGRAM, id])
-        .stdin(Stdio::null())
+fn start(id: &str) -> io::Result<Child> {
+    command(id)?
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
         .spawn()
+}
+
+/// The tour as this program.
+pub(crate) fn command(id: &str) -> io::Result<Command> {
+    let mut command = Command::new(std::env::current_exe()?);
+    command.args([PROGRAM, id]).stdin(Stdio::null());
+    Ok(command)
 }
 
 /// Whether the environment asks for one P.

@@ -483,6 +483,11 @@ pub(crate) fn p44(run: &Run) -> Verdict {
 
 // ---- P45 to P54 ------------------------------------------------------------------------------
 
+/// The bodies of its answers to `/bar` and to `/`, while another client says nothing.
+pub(crate) fn p45(run: &Run) -> Verdict {
+    fixed(run, &["Hello, \"/bar\"", "404 page not found"])
+}
+
 /// Five standard deviations for ten million points.
 pub(crate) fn p46(run: &Run) -> Verdict {
     let mut out = run.lines()?;

@@ -2,10 +2,12 @@
 //!
 //! The programs themselves are in `seeds`, one file each.
 
+use std::io;
+use std::time::Duration;
+
 use crate::check::Verdict;
-use crate::child::Run;
-use crate::permitted;
-use crate::seeds;
+use crate::child::{self, Run};
+use crate::{permitted, seeds, server};
 
 /// One program of the tour.
 pub(crate) struct Program {
@@ -14,11 +16,16 @@ pub(crate) struct Program {
     /// Its main function, runtime and all.
     pub(crate) main: fn(),
     pub(crate) check: fn(&Run) -> Verdict,
+    /// Runs it as a process of its own.
+    pub(crate) visit: Visitor,
     /// What the verdict depends on beside the program.
     pub(crate) order: Order,
     /// About how long it sleeps or works, in seconds: those that take longest begin first.
     pub(crate) seconds: f64,
 }
+
+/// Runs the program of this name for at most so long.
+pub(crate) type Visitor = fn(&str, Duration) -> io::Result<Run>;
 
 /// What the output of a program depends on.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -80,6 +87,7 @@ pub(crate) static PROGRAMS: &[Program] = &[
     program("P42", "two goroutines, no wait", seeds::p42_two_no_wait::main, permitted::p42, Order::Any, 0.0),
     program("P43", "two goroutines, sleep of 2 s", seeds::p43_two_sleep::main, permitted::p43, Order::OneP, 2.0),
     program("P44", "two goroutines, wait group", seeds::p44_two_wait_group::main, permitted::p44, Order::OneP, 0.0),
+    program("P45", "an HTTP server", || _ = seeds::p45_http_server::main(), permitted::p45, Order::Any, 0.0).served(),
     program("P46", "pi from random points", seeds::p46_monte_carlo_pi::main, permitted::p46, Order::Any, 0.2),
     program("P47", "a function called", seeds::p47_call::main, permitted::p47, Order::Any, 0.0),
     program("P48", "go, no wait", seeds::p48_go::main, permitted::p48, Order::Any, 0.0),
@@ -104,8 +112,17 @@ const fn program(
         title,
         main,
         check,
+        visit: child::run,
         order,
         seconds,
+    }
+}
+
+impl Program {
+    /// It is a server: its answers are looked at, and then it is ended.
+    const fn served(mut self) -> Program {
+        self.visit = server::ask;
+        self
     }
 }
 
