@@ -228,6 +228,10 @@ impl<T> WaitQueue<T> {
     }
 
     fn insert(&mut self, entry: Entry<T>) -> u32 {
+        if self.entries.capacity() == 0 {
+            // Most lines never hold more than one: a slab would begin with four.
+            self.entries.reserve_exact(1);
+        }
         let key = self.entries.insert(entry);
         self.linked += 1;
         u32::try_from(key)
