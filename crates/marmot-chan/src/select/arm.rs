@@ -49,14 +49,19 @@ impl Owed {
     }
 
     /// Calls them, with no lock held.
-    #[inline]
-    pub(crate) fn wake(self) {
-        if let Some(waker) = self.first {
+    #[inline(always)]
+    pub(crate) fn wake(&mut self) {
+        if let Some(waker) = self.first.take() {
             waker.wake();
         }
-        for waker in self.more {
-            waker.wake();
+        if !self.more.is_empty() {
+            self.wake_more();
         }
+    }
+
+    #[cold]
+    fn wake_more(&mut self) {
+        self.more.drain(..).for_each(Waker::wake);
     }
 }
 

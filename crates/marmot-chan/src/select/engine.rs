@@ -121,12 +121,12 @@ impl Engine {
 
     /// Nothing has been tried yet, or all arms have left their lines.
     fn look(&mut self, arms: Arms<'_, '_>, cx: &mut Context<'_>) -> Poll<Chosen> {
-        let mut plan = Plan::new(arms, self.order);
+        let (mut plan, mut latches) = (Plan::new(), Latches::new());
+        plan.fill(arms, self.order, &mut latches);
         if plan.order.is_empty() {
             return Poll::Ready(Chosen::AllOut);
         }
         self.futures = plan.futures;
-        let latches = std::mem::replace(&mut plan.latches, List::new());
         loop {
             let mut owed = Owed::default();
             let locks = Locks::take(&latches);
@@ -282,7 +282,8 @@ impl Engine {
 
     /// Polls the futures while the selection is busy, so that no peer can decide.
     fn resume_futures(&mut self, arms: Arms<'_, '_>, cx: &mut Context<'_>) -> Poll<Chosen> {
-        let plan = Plan::new(arms, self.order);
+        let mut plan = Plan::new();
+        plan.fill(arms, self.order, &mut Latches::new());
         for &case in plan.order.iter() {
             let arm = &mut *arms[case as usize];
             if arm.site().0 == Kind::Future && arm.poll(cx) {
@@ -316,9 +317,9 @@ impl Engine {
     /// have just been polled.
     #[cold]
     fn look_again(&mut self, arms: Arms<'_, '_>, cx: &mut Context<'_>) -> Poll<Chosen> {
-        let mut plan = Plan::new(arms, self.order);
+        let (mut plan, mut latches) = (Plan::new(), Latches::new());
+        plan.fill(arms, self.order, &mut latches);
         plan.polled = plan.order.clone();
-        let latches = std::mem::replace(&mut plan.latches, List::new());
         let mut owed = Owed::default();
         let locks = Locks::take(&latches);
         if let Tried::Done(case) = self.try_all(arms, &mut plan, &mut owed) {
@@ -378,11 +379,12 @@ enum Tried {
     Nothing,
 }
 
+/// The latches of the channels of a select, by address, each once.
+type Latches = List<*const Latch>;
+
 /// Which arms take part in one round, and in which order.
 struct Plan {
     order: List<u32>,
-    /// The latches of their channels, by address, each once.
-    latches: List<*const Latch>,
     /// The futures that have been polled in this round.
     polled: List<u32>,
     channels: bool,
@@ -393,36 +395,41 @@ struct Plan {
 }
 
 impl Plan {
-    #[inline]
-    fn new(arms: Arms<'_, '_>, order: Order) -> Plan {
-        let mut plan = Plan {
+    /// No arm yet.
+    #[inline(always)]
+    fn new() -> Plan {
+        Plan {
             order: List::new(),
-            latches: List::new(),
             polled: List::new(),
             channels: false,
             futures: false,
             in_line: false,
             starved: false,
-        };
+        }
+    }
+
+    /// Adds all arms that take part, and to `latches` those of their channels. (In place: a
+    /// plan that is returned is copied.)
+    #[inline]
+    fn fill(&mut self, arms: Arms<'_, '_>, order: Order, latches: &mut Latches) {
         for (case, arm) in arms.iter().enumerate() {
             let (kind, latch) = arm.site();
             match kind {
                 Kind::Out => continue,
                 Kind::Channel => {}
-                Kind::InLine => plan.in_line = true,
-                Kind::Future => plan.futures = true,
+                Kind::InLine => self.in_line = true,
+                Kind::Future => self.futures = true,
             }
             if !latch.is_null() {
-                plan.latches.insert(latch);
-                plan.channels = true;
+                latches.insert(latch);
+                self.channels = true;
             }
-            plan.order.push(case as u32);
+            self.order.push(case as u32);
         }
-        plan.latches.settle();
-        if plan.futures {
-            plan.shuffle(order);
+        latches.settle();
+        if self.futures {
+            self.shuffle(order);
         }
-        plan
     }
 
     fn shuffle(&mut self, order: Order) {
@@ -450,7 +457,7 @@ impl Locks<'_> {
     /// Takes them in the order of their addresses, so that no two selects can wait for each
     /// other.
     #[inline]
-    fn take(latches: &List<*const Latch>) -> Locks<'_> {
+    fn take(latches: &Latches) -> Locks<'_> {
         for &latch in latches.iter() {
             // SAFETY: `Arm` promises that the pointer is valid while the arms are borrowed,
             // which they are in all of `Engine::poll`.
