@@ -20,9 +20,14 @@ impl Target {
         Target(Kind::Addrs(addrs))
     }
 
-    /// A port of a host, by its name or its address.
+    /// A port of a host, by its name or its address; the empty name is every address of this
+    /// host, as in Go's `":8080"`.
     #[must_use]
     pub fn host(name: &str, port: u16) -> Target {
+        if name.is_empty() {
+            let (v6, v4) = (Ipv6Addr::UNSPECIFIED, Ipv4Addr::UNSPECIFIED);
+            return Target::addrs(vec![(v6, port).into(), (v4, port).into()]);
+        }
         match name.parse::<IpAddr>() {
             Ok(ip) => Target::addrs(vec![SocketAddr::new(ip, port)]),
             Err(_) => Target(Kind::Host(name.to_owned(), port)),

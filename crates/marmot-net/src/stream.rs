@@ -50,6 +50,7 @@ bytes!(sockets::TcpStream);
 #[cfg(unix)]
 bytes!(sockets::UnixStream);
 
+/// An empty buffer is done at once everywhere: nothing has to be ready for it.
 impl<T: Bytes> Socket<T> {
     #[inline]
     fn read_some(&self, io: &T, buf: &mut [u8]) -> io::Result<usize> {
@@ -81,7 +82,16 @@ impl<T: Bytes> Socket<T> {
         &'a self,
         buf: &'a mut [u8],
     ) -> impl Future<Output = io::Result<usize>> + Send + 'a {
-        self.reading(move |io| self.read_some(io, buf))
+        let place = Location::caller();
+        async move {
+            if buf.is_empty() {
+                return Ok(0);
+            }
+            let attempt = |io: &T| self.read_some(io, buf);
+            self.evented()
+                .io_from(place, Direction::Read, attempt)
+                .await
+        }
     }
 
     #[track_caller]
@@ -89,7 +99,16 @@ impl<T: Bytes> Socket<T> {
         &'a self,
         bufs: &'a mut [IoSliceMut<'_>],
     ) -> impl Future<Output = io::Result<usize>> + Send + 'a {
-        self.reading(move |io| self.read_some_vectored(io, bufs))
+        let place = Location::caller();
+        async move {
+            if bufs.iter().all(|buf| buf.is_empty()) {
+                return Ok(0);
+            }
+            let attempt = |io: &T| self.read_some_vectored(io, bufs);
+            self.evented()
+                .io_from(place, Direction::Read, attempt)
+                .await
+        }
     }
 
     /// How much it has got is in the attempt, which is made again after a wait.
@@ -98,16 +117,25 @@ impl<T: Bytes> Socket<T> {
         &'a self,
         buf: &'a mut [u8],
     ) -> impl Future<Output = io::Result<()>> + Send + 'a {
-        let mut got = 0;
-        self.reading(move |io| {
-            while got < buf.len() {
-                match self.read_some(io, &mut buf[got..])? {
-                    0 => return Err(io::ErrorKind::UnexpectedEof.into()),
-                    some => got += some,
-                }
+        let place = Location::caller();
+        async move {
+            if buf.is_empty() {
+                return Ok(());
             }
-            Ok(())
-        })
+            let mut got = 0;
+            let attempt = |io: &T| {
+                while got < buf.len() {
+                    match self.read_some(io, &mut buf[got..])? {
+                        0 => return Err(io::ErrorKind::UnexpectedEof.into()),
+                        some => got += some,
+                    }
+                }
+                Ok(())
+            };
+            self.evented()
+                .io_from(place, Direction::Read, attempt)
+                .await
+        }
     }
 
     #[track_caller]
@@ -116,7 +144,16 @@ impl<T: Bytes> Socket<T> {
         &'a self,
         buf: &'a [u8],
     ) -> impl Future<Output = io::Result<usize>> + Send + 'a {
-        self.writing(move |io| self.write_some(io, buf))
+        let place = Location::caller();
+        async move {
+            if buf.is_empty() {
+                return Ok(0);
+            }
+            let attempt = |io: &T| self.write_some(io, buf);
+            self.evented()
+                .io_from(place, Direction::Write, attempt)
+                .await
+        }
     }
 
     #[track_caller]
@@ -124,7 +161,16 @@ impl<T: Bytes> Socket<T> {
         &'a self,
         bufs: &'a [IoSlice<'_>],
     ) -> impl Future<Output = io::Result<usize>> + Send + 'a {
-        self.writing(move |io| self.write_some_vectored(io, bufs))
+        let place = Location::caller();
+        async move {
+            if bufs.iter().all(|buf| buf.is_empty()) {
+                return Ok(0);
+            }
+            let attempt = |io: &T| self.write_some_vectored(io, bufs);
+            self.evented()
+                .io_from(place, Direction::Write, attempt)
+                .await
+        }
     }
 
     #[track_caller]
@@ -133,16 +179,25 @@ impl<T: Bytes> Socket<T> {
         &'a self,
         buf: &'a [u8],
     ) -> impl Future<Output = io::Result<()>> + Send + 'a {
-        let mut put = 0;
-        self.writing(move |io| {
-            while put < buf.len() {
-                match self.write_some(io, &buf[put..])? {
-                    0 => return Err(io::ErrorKind::WriteZero.into()),
-                    some => put += some,
-                }
+        let place = Location::caller();
+        async move {
+            if buf.is_empty() {
+                return Ok(());
             }
-            Ok(())
-        })
+            let mut put = 0;
+            let attempt = |io: &T| {
+                while put < buf.len() {
+                    match self.write_some(io, &buf[put..])? {
+                        0 => return Err(io::ErrorKind::WriteZero.into()),
+                        some => put += some,
+                    }
+                }
+                Ok(())
+            };
+            self.evented()
+                .io_from(place, Direction::Write, attempt)
+                .await
+        }
     }
 
     #[track_caller]
@@ -170,6 +225,9 @@ impl<T: Bytes> Socket<T> {
         cx: &mut Context<'_>,
         buf: &mut [u8],
     ) -> Poll<io::Result<usize>> {
+        if buf.is_empty() {
+            return Poll::Ready(Ok(0));
+        }
         self.evented()
             .poll_io(Direction::Read, cx, |io| self.read_some(io, buf))
     }
@@ -186,6 +244,9 @@ impl<T: Bytes> Socket<T> {
 
     #[track_caller]
     pub(crate) fn poll_write(&self, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
+        if buf.is_empty() {
+            return Poll::Ready(Ok(0));
+        }
         self.evented()
             .poll_io(Direction::Write, cx, |io| self.write_some(io, buf))
     }

@@ -528,3 +528,46 @@ async fn answer(stream: TcpStream) -> std::io::Result<()> {
     let head = format!("HTTP/1.0 200 OK\r\nContent-Length: {}\r\n\r\n", body.len());
     stream.write_all((head + &body).as_bytes()).await
 }
+
+#[test]
+fn nothing_is_read_and_written_at_once() {
+    everywhere(|_| async {
+        let (client, _server) = pair().await;
+        let mut wait = ByHand::new(client.readable());
+        while wait.poll().is_ready() {
+            let error = client.try_read(&mut [0]).expect_err("nothing to read");
+            assert_eq!(error.kind(), ErrorKind::WouldBlock);
+            wait = ByHand::new(client.readable());
+        }
+        assert_eq!(client.read(&mut []).await.expect("nothing"), 0);
+        client.read_exact(&mut []).await.expect("nothing");
+        assert_eq!(client.read_vectored(&mut []).await.expect("nothing"), 0);
+        assert_eq!(
+            AsyncReadExt::read(&mut &client, &mut [])
+                .await
+                .expect("nothing"),
+            0
+        );
+        client.write_all(&[]).await.expect("nothing");
+        assert_eq!(client.write(&[]).await.expect("nothing"), 0);
+    });
+}
+
+#[test]
+fn a_port_without_a_host_is_one_of_every_address_here() {
+    everywhere(|_| async {
+        let listener = TcpListener::bind(":0").await.expect("a port");
+        let addr = listener.local_addr().expect("bound");
+        assert!(addr.ip().is_unspecified());
+        let client = TcpStream::connect(("127.0.0.1", addr.port())).await;
+        let (server, _) = listener.accept().await.expect("a connection");
+        assert_eq!(
+            server.peer_addr().expect("open").port(),
+            client
+                .expect("connected")
+                .local_addr()
+                .expect("open")
+                .port()
+        );
+    });
+}

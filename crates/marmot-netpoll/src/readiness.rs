@@ -85,12 +85,12 @@ impl Event {
         Event(direction.ready())
     }
 
-    #[cfg(test)]
+    #[cfg(all(test, not(marmot_loom)))]
     const fn finished(direction: Direction) -> Event {
         Event(direction.ready() | direction.finished())
     }
 
-    #[cfg(test)]
+    #[cfg(all(test, not(marmot_loom)))]
     const fn urgent() -> Event {
         Event(READ | URGENT)
     }
