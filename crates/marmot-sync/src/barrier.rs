@@ -107,9 +107,10 @@ impl Barrier {
 
 impl fmt::Debug for Barrier {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let waiting = enter(&self.line).len();
         f.debug_struct("Barrier")
             .field("size", &self.size)
-            .field("waiting", &enter(&self.line).len())
+            .field("waiting", &waiting)
             .finish()
     }
 }

@@ -16,12 +16,15 @@ mod barrier;
 mod cond;
 mod fatal;
 mod line;
+mod map;
 mod mutex;
 mod notify;
 mod once;
 mod panics;
+mod pool;
 mod rwlock;
 mod semaphore;
+pub mod singleflight;
 mod spawn;
 mod wait_group;
 
@@ -30,9 +33,11 @@ pub use std::sync::atomic;
 
 pub use barrier::{Barrier, BarrierWait, BarrierWaitResult};
 pub use cond::{Cond, CondWait, Relock};
+pub use map::Map;
 pub use mutex::{Lock, LockOwned, Mutex, MutexGuard, OwnedMutexGuard};
 pub use notify::{Notified, Notify};
 pub use once::{Once, OnceCell, OnceValue};
+pub use pool::Pool;
 pub use rwlock::{
     OwnedRwLockReadGuard, OwnedRwLockWriteGuard, Read, ReadOwned, RwLock, RwLockReadGuard,
     RwLockWriteGuard, Write, WriteOwned,

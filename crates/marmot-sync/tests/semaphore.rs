@@ -202,7 +202,11 @@ fn a_pool_of_workers_limited_by_a_semaphore_counts_collatz_steps() {
     fn steps(mut n: u32) -> u32 {
         let mut steps = 0;
         while n != 1 {
-            n = if n.is_multiple_of(2) { n / 2 } else { 3 * n + 1 };
+            n = if n.is_multiple_of(2) {
+                n / 2
+            } else {
+                3 * n + 1
+            };
             steps += 1;
         }
         steps

@@ -173,9 +173,8 @@ impl Default for Cond {
 
 impl fmt::Debug for Cond {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Cond")
-            .field("waiting", &enter(&self.line).len())
-            .finish()
+        let waiting = enter(&self.line).len();
+        f.debug_struct("Cond").field("waiting", &waiting).finish()
     }
 }
 

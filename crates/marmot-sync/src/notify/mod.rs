@@ -202,10 +202,13 @@ impl Default for Notify {
 
 impl fmt::Debug for Notify {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let state = enter(&self.state);
+        let (permit, waiting) = {
+            let state = enter(&self.state);
+            (state.permit, state.line.len())
+        };
         f.debug_struct("Notify")
-            .field("permit", &state.permit)
-            .field("waiting", &state.line.len())
+            .field("permit", &permit)
+            .field("waiting", &waiting)
             .finish()
     }
 }

@@ -10,7 +10,7 @@ use std::fmt;
 use std::future::Future;
 use std::panic::Location;
 
-use marmot_wait::park;
+use marmot_wait::{WaitReason, park};
 
 use super::raw::{RawOnce, Turn};
 
@@ -85,19 +85,24 @@ impl<T> OnceCell<T> {
     where
         F: AsyncFnOnce() -> T,
     {
-        self.get_or_init_at(f, Location::caller())
+        self.get_or_init_at(f, Location::caller(), WaitReason::Once)
     }
 
     /// [`get_or_init`](OnceCell::get_or_init), asked from that line of the program.
     #[inline]
-    pub(crate) async fn get_or_init_at<F>(&self, f: F, caller: &'static Location<'static>) -> &T
+    pub(crate) async fn get_or_init_at<F>(
+        &self,
+        f: F,
+        caller: &'static Location<'static>,
+        reason: WaitReason,
+    ) -> &T
     where
         F: AsyncFnOnce() -> T,
     {
         if let Some(value) = self.get() {
             return value;
         }
-        if let Some(turn) = self.once.begin(caller).await {
+        if let Some(turn) = self.once.begin(caller, reason).await {
             let value = f().await;
             self.fill(turn, value);
         }
@@ -128,7 +133,7 @@ impl<T> OnceCell<T> {
             if let Some(value) = self.get() {
                 return Ok(value);
             }
-            if let Some(turn) = self.once.begin(caller).await {
+            if let Some(turn) = self.once.begin(caller, WaitReason::Once).await {
                 let value = f().await?;
                 self.fill(turn, value);
             }

@@ -10,7 +10,7 @@ use std::fmt;
 use std::future::Future;
 use std::panic::{Location, resume_unwind};
 
-use marmot_wait::park;
+use marmot_wait::{WaitReason, park};
 
 use crate::panics::caught;
 use raw::RawOnce;
@@ -79,7 +79,7 @@ impl Once {
     }
 
     async fn run<F: AsyncFnOnce()>(&self, f: F, caller: &'static Location<'static>) {
-        let Some(turn) = self.raw.begin(caller).await else {
+        let Some(turn) = self.raw.begin(caller, WaitReason::Once).await else {
             return;
         };
         let ended = caught(f()).await;

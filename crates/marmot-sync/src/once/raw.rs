@@ -93,9 +93,16 @@ impl RawOnce {
     }
 
     /// Waits until the work is done (`None`) or ours to do.
-    pub(crate) fn begin(&self, caller: &'static Location<'static>) -> Begin<'_> {
-        let place = Place::at(caller);
-        Begin { once: self, place }
+    pub(crate) fn begin(
+        &self,
+        caller: &'static Location<'static>,
+        reason: WaitReason,
+    ) -> Begin<'_> {
+        Begin {
+            once: self,
+            place: Place::at(caller),
+            reason,
+        }
     }
 
     fn give_up(&self) {
@@ -121,6 +128,7 @@ impl RawOnce {
     fn poll_begin_slow<'a>(
         &'a self,
         place: &mut Place,
+        reason: WaitReason,
         cx: &mut Context<'_>,
     ) -> Poll<Option<Turn<'a>>> {
         let mut waker = Some(cx.waker().clone());
@@ -130,7 +138,7 @@ impl RawOnce {
                 // Its waker was taken with it out of the line: nothing is dropped here.
                 let turn = line.remove(key).is_some_and(|waiter| waiter.turn);
                 place.key = None;
-                return Poll::Ready(turn.then_some(Turn(self)));
+                return Poll::Ready(turn.then(|| Turn(self)));
             }
             Some(key) => {
                 if let Some(waiter) = line.get_mut(key) {
@@ -152,7 +160,7 @@ impl RawOnce {
             }
         }
         drop(line);
-        place.pending(WaitReason::Once, self)
+        place.pending(reason, self)
     }
 
     #[cold]
@@ -170,13 +178,14 @@ impl RawOnce {
 pub(crate) struct Begin<'a> {
     once: &'a RawOnce,
     place: Place,
+    reason: WaitReason,
 }
 
 impl<'a> Future for Begin<'a> {
     type Output = Option<Turn<'a>>;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        let once = self.once;
+        let (once, reason) = (self.once, self.reason);
         if self.place.key.is_none() {
             if once.is_done() {
                 return Poll::Ready(None);
@@ -185,7 +194,7 @@ impl<'a> Future for Begin<'a> {
                 return Poll::Ready(Some(turn));
             }
         }
-        once.poll_begin_slow(&mut self.place, cx)
+        once.poll_begin_slow(&mut self.place, reason, cx)
     }
 }
 

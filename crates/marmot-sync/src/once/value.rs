@@ -8,7 +8,7 @@ use std::sync::{Mutex, PoisonError};
 use std::task::{Context, Poll};
 use std::thread;
 
-use marmot_wait::park;
+use marmot_wait::{WaitReason, park};
 
 use super::cell::OnceCell;
 use crate::panics::Echo;
@@ -88,7 +88,10 @@ impl<T> OnceValue<T> {
                 echo
             })
         };
-        let made = self.value.get_or_init_at(make, caller).await;
+        let made = self
+            .value
+            .get_or_init_at(make, caller, WaitReason::Once)
+            .await;
         match (made, own) {
             (Ok(value), _) => value,
             (Err(_), Some(payload)) => resume_unwind(payload),

@@ -1,0 +1,233 @@
+//! The promises of `Map`.
+
+mod support;
+
+use std::collections::HashMap;
+use std::fmt::Debug;
+use std::hash::{Hash, Hasher};
+use std::sync::Arc;
+
+use marmot_sync::Map;
+use support::{Rng, within_seconds};
+
+fn contents<K: Clone + Eq + Hash, V: Clone>(map: &Map<K, V>) -> HashMap<K, V> {
+    let mut all = HashMap::new();
+    map.range(|key, value| {
+        let before = all.insert(key.clone(), value.clone());
+        assert!(before.is_none(), "no key comes twice");
+        true
+    });
+    all
+}
+
+/// Nine operations in random order give what a plain map gives.
+fn matches_a_plain_map<K: Clone + Eq + Hash + Debug>(seed: u64, key: impl Fn(usize) -> K) {
+    let mut rng = Rng::new(seed);
+    let (map, mut plain) = (Map::new(), HashMap::new());
+    for turn in 0..3000 {
+        let k = key(rng.below(20));
+        let (v, other) = (rng.below(4), rng.below(4));
+        let at = format!("seed {seed} turn {turn} key {k:?}");
+        match rng.below(10) {
+            0 => assert_eq!(map.load(&k), plain.get(&k).copied(), "{at}"),
+            1 => {
+                map.store(k.clone(), v);
+                plain.insert(k, v);
+            }
+            2 => {
+                let loaded = plain.contains_key(&k);
+                let expected = *plain.entry(k.clone()).or_insert(v);
+                assert_eq!(map.load_or_store(k, v), (expected, loaded), "{at}");
+            }
+            3 => assert_eq!(map.swap(k.clone(), v), plain.insert(k, v), "{at}"),
+            4 => assert_eq!(map.load_and_delete(&k), plain.remove(&k), "{at}"),
+            5 => {
+                map.delete(&k);
+                plain.remove(&k);
+            }
+            6 => {
+                let is = plain.get(&k) == Some(&v);
+                if is {
+                    plain.insert(k.clone(), other);
+                }
+                assert_eq!(map.compare_and_swap(&k, v, other), is, "{at}");
+            }
+            7 => {
+                let is = plain.get(&k) == Some(&v);
+                if is {
+                    plain.remove(&k);
+                }
+                assert_eq!(map.compare_and_delete(&k, v), is, "{at}");
+            }
+            8 if turn % 50 == 0 => {
+                map.clear();
+                plain.clear();
+            }
+            _ => assert_eq!(contents(&map), plain, "{at}"),
+        }
+        assert_eq!(map.len(), plain.len(), "{at}");
+    }
+}
+
+#[test]
+fn random_operations_give_what_a_plain_map_gives() {
+    for seed in 1..=5 {
+        matches_a_plain_map(seed, |n| n);
+        matches_a_plain_map(seed, |n| format!("key {n}"));
+    }
+}
+
+/// A key whose hash says nothing, or almost nothing.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct BadHash(usize, usize);
+
+impl Hash for BadHash {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        (self.0 % self.1).hash(state);
+    }
+}
+
+#[test]
+fn keys_with_bad_hashes_work_as_well() {
+    matches_a_plain_map(11, |n| BadHash(n, 1));
+    matches_a_plain_map(12, |n| BadHash(n, 4));
+}
+
+#[test]
+fn range_may_nest_and_change_the_map() {
+    let map = Map::new();
+    for n in 0..100 {
+        map.store(n, n);
+    }
+    let mut pairs = 0;
+    map.range(|_, _| {
+        map.range(|inner, _| {
+            map.store(*inner, 0);
+            map.store(inner + 1000, 0);
+            map.delete(&(inner + 1000));
+            pairs += 1;
+            true
+        });
+        true
+    });
+    assert_eq!((pairs, map.len()), (10_000, 100));
+    map.range(|key, _| {
+        map.delete(key);
+        true
+    });
+    assert!(map.is_empty());
+}
+
+#[test]
+fn range_ends_when_told_to() {
+    let map: Map<_, _> = (0..10).map(|n| (n, n)).collect();
+    let mut seen = 0;
+    map.range(|_, _| {
+        seen += 1;
+        seen < 3
+    });
+    assert_eq!(seen, 3);
+}
+
+#[test]
+fn what_is_deleted_or_replaced_is_dropped_at_once() {
+    let map = Map::new();
+    let value = Arc::new(());
+    map.store(1, Arc::clone(&value));
+    map.store(1, Arc::clone(&value));
+    assert_eq!(Arc::strong_count(&value), 2);
+    map.delete(&1);
+    assert_eq!(Arc::strong_count(&value), 1);
+    map.store(2, Arc::clone(&value));
+    map.clear();
+    assert_eq!(Arc::strong_count(&value), 1);
+}
+
+/// A value that looks into its own map when it is cloned, compared or dropped.
+struct Nosy(Arc<Map<i32, Nosy>>);
+
+impl Drop for Nosy {
+    fn drop(&mut self) {
+        assert!(self.0.len() < 100);
+    }
+}
+
+impl Clone for Nosy {
+    fn clone(&self) -> Self {
+        self.0.delete(&7);
+        Nosy(Arc::clone(&self.0))
+    }
+}
+
+impl PartialEq for Nosy {
+    fn eq(&self, _: &Self) -> bool {
+        !self.0.is_empty()
+    }
+}
+
+#[test]
+fn values_may_use_the_map_while_they_are_cloned_compared_and_dropped() {
+    within_seconds(|| {
+        let map = Arc::new(Map::new());
+        let nosy = || Nosy(Arc::clone(&map));
+        map.store(1, nosy());
+        map.store(1, nosy());
+        drop(map.load(&1));
+        drop(map.load_or_store(1, nosy()));
+        assert!(map.compare_and_swap(1, nosy(), nosy()));
+        assert!(map.compare_and_delete(1, nosy()));
+        map.store(1, nosy());
+        drop(map.swap(1, nosy()));
+        drop(map.load_and_delete(&1));
+        map.store(1, nosy());
+        map.clear();
+    });
+}
+
+#[test]
+fn of_many_threads_that_swap_one_value_each_step_is_taken_once() {
+    within_seconds(|| {
+        let map = Arc::new(Map::new());
+        map.store("n", 0_u64);
+        let workers: Vec<_> = (0..4)
+            .map(|_| {
+                let map = Arc::clone(&map);
+                std::thread::spawn(move || {
+                    for _ in 0..2000 {
+                        loop {
+                            let seen = map.load("n").expect("always there");
+                            if map.compare_and_swap("n", seen, seen + 1) {
+                                break;
+                            }
+                        }
+                    }
+                })
+            })
+            .collect();
+        for worker in workers {
+            worker.join().expect("it ends well");
+        }
+        assert_eq!(map.load("n"), Some(8000));
+    });
+}
+
+#[test]
+fn of_many_threads_that_store_first_one_wins_and_all_see_it() {
+    within_seconds(|| {
+        for round in 0..200 {
+            let map = Arc::new(Map::new());
+            let workers: Vec<_> = (0..4)
+                .map(|n| {
+                    let map = Arc::clone(&map);
+                    std::thread::spawn(move || map.load_or_store(round, n))
+                })
+                .collect();
+            let got: Vec<_> = workers
+                .into_iter()
+                .map(|worker| worker.join().expect("it ends well"))
+                .collect();
+            assert_eq!(got.iter().filter(|(_, loaded)| !loaded).count(), 1);
+            assert!(got.iter().all(|(value, _)| *value == got[0].0));
+        }
+    });
+}

@@ -1,0 +1,85 @@
+//! The promises of `Pool`.
+
+mod support;
+
+use std::collections::HashSet;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
+
+use marmot_sync::Pool;
+use support::within_seconds;
+
+#[test]
+fn what_was_put_in_comes_out_first_the_private_one() {
+    let pool = Pool::new(|| "new");
+    assert_eq!(pool.try_get(), None);
+    pool.put("a");
+    pool.put("b");
+    assert_eq!(pool.try_get(), Some("a"));
+    assert_eq!(pool.try_get(), Some("b"));
+    assert_eq!(pool.try_get(), None);
+}
+
+#[test]
+fn an_empty_pool_makes_what_it_gives() {
+    let made = AtomicU32::new(0);
+    let pool = Pool::new(move || made.fetch_add(1, Ordering::Relaxed) + 1);
+    assert_eq!((pool.get(), pool.get()), (1, 2));
+    pool.put(42);
+    assert_eq!((pool.get(), pool.get()), (42, 3));
+}
+
+#[test]
+fn what_one_thread_puts_in_another_gets() {
+    let pool = Arc::new(Pool::new(|| 0));
+    for n in 1..=3 {
+        pool.put(n);
+    }
+    let there = Arc::clone(&pool);
+    let got: HashSet<i32> =
+        within_seconds(move || std::iter::from_fn(|| there.try_get()).collect());
+    assert_eq!(got, HashSet::from([1, 2, 3]));
+}
+
+#[test]
+fn two_trims_release_everything_and_one_does_not() {
+    let pool = Pool::default();
+    let kept = Arc::new(());
+    for _ in 0..10 {
+        pool.put(Arc::clone(&kept));
+    }
+    pool.trim();
+    assert_eq!(Arc::strong_count(&kept), 11);
+    drop(pool.get());
+    pool.trim();
+    assert_eq!(Arc::strong_count(&kept), 1);
+}
+
+#[test]
+fn each_thing_is_with_one_owner_at_a_time_and_none_is_lost() {
+    within_seconds(|| {
+        let pool = Arc::new(Pool::new(|| panic!("made by hand only")));
+        let out: Arc<Vec<AtomicUsize>> = Arc::new((0..8).map(|_| AtomicUsize::new(0)).collect());
+        for n in 0..8_usize {
+            pool.put(n);
+        }
+        let workers: Vec<_> = (0..10)
+            .map(|_| {
+                let (pool, out) = (Arc::clone(&pool), Arc::clone(&out));
+                std::thread::spawn(move || {
+                    for _ in 0..20_000 {
+                        let Some(n) = pool.try_get() else { continue };
+                        assert_eq!(out[n].fetch_add(1, Ordering::AcqRel), 0);
+                        out[n].fetch_sub(1, Ordering::AcqRel);
+                        pool.put(n);
+                    }
+                })
+            })
+            .collect();
+        for worker in workers {
+            worker.join().expect("it ends well");
+        }
+        let left: HashSet<_> = std::iter::from_fn(|| pool.try_get()).collect();
+        assert_eq!(left, (0..8).collect());
+    });
+}
