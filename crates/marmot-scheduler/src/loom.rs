@@ -7,3 +7,33 @@ pub(crate) use std::sync::atomic::{AtomicBool, AtomicPtr, AtomicU32, AtomicU64, 
 pub(crate) use loom::sync::atomic::{AtomicBool, AtomicPtr, AtomicU32, AtomicU64, AtomicUsize, fence};
 
 pub(crate) use std::sync::atomic::Ordering;
+
+/// A place in memory, for models: loom reports two accesses that nothing orders, unless both
+/// only look.
+#[cfg(all(test, marmot_loom))]
+#[derive(Debug)]
+pub(crate) struct Place(loom::cell::UnsafeCell<()>);
+
+#[cfg(all(test, marmot_loom))]
+#[expect(unsafe_code, reason = "shared on purpose, to find out who races")]
+// SAFETY: there is nothing in it; loom's cell reports every access that is not ordered.
+unsafe impl Sync for Place {}
+
+#[cfg(all(test, marmot_loom))]
+impl Place {
+    pub(crate) fn new() -> Place {
+        Place(loom::cell::UnsafeCell::new(()))
+    }
+
+    /// Reads it.
+    #[track_caller]
+    pub(crate) fn look(&self) {
+        self.0.with(|_| ());
+    }
+
+    /// Writes it.
+    #[track_caller]
+    pub(crate) fn touch(&self) {
+        self.0.with_mut(|_| ());
+    }
+}

@@ -138,9 +138,10 @@ impl State {
         // ORDERING: Acquire sees what the last dropped reference published.
         let word = self.0.load(Ordering::Acquire);
         if refs(word) == 1 {
-            // ORDERING: Relaxed, nobody else has a reference. The next poller gets the task
-            // from a queue, which publishes it.
-            self.0.store(word & !RUN, Ordering::Relaxed);
+            // ORDERING: Release; nobody else has a reference, and the next poller gets the task
+            // from a queue, which publishes it. But a runtime that ends while this poll went on
+            // takes the future without a queue (Acquire in `seize`).
+            self.0.store(word & !RUN, Ordering::Release);
             return if word & SCHED == 0 { Pause::Lost } else { Pause::Woken };
         }
         // ORDERING: Release hands the future to the poll that the next wake leads to
@@ -156,7 +157,8 @@ impl State {
         let word = self.0.load(Ordering::Acquire);
         let next = (word & !RUN) | SCHED;
         if refs(word) == 1 {
-            self.0.store(next, Ordering::Relaxed);
+            // ORDERING: Release, as in `pause`.
+            self.0.store(next, Ordering::Release);
         } else if word & SCHED == 0 {
             // ORDERING: as in `pause`. Two flags change at once: were RUN cleared first, a
             // waker could queue the task a second time.

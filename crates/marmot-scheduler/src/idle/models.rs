@@ -1,0 +1,1 @@
+//! The idle protocol in every interleaving.
