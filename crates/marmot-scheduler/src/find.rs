@@ -34,7 +34,7 @@ impl Machine {
     fn admits(&self, task: TaskRef) -> bool {
         // ORDERING: Relaxed; a mode that takes effect soon.
         !self.shared.restricted.load(Ordering::Relaxed)
-            || self.from_lane.get()
+            || self.from_lane.load(Ordering::Relaxed)
             || header(task).temper.load(Ordering::Relaxed) == temper::GOOD
     }
 
@@ -92,7 +92,7 @@ impl Machine {
 
     fn from_lane(&self) -> Option<TaskRef> {
         let task = self.shared.take_hog()?;
-        self.from_lane.set(true);
+        self.from_lane.store(true, Ordering::Relaxed);
         Some(task)
     }
 

@@ -25,6 +25,7 @@ use crate::task::cell;
 use crate::task::header::{Header, TaskRef, temper};
 use crate::task::slab::Cache;
 use crate::task::state::{Pause, Start};
+use crate::threads::sys;
 
 /// Operations a goroutine may do in one poll: as tokio's budget; each costs 0.3 ns to count.
 pub(crate) const BUDGET: u32 = 128;
@@ -54,7 +55,7 @@ pub(crate) struct Machine {
     /// It searches for work (and is counted as a searcher).
     pub(crate) searching: Cell<bool>,
     /// The task being polled came from the hogs' lane.
-    pub(crate) from_lane: Cell<bool>,
+    pub(crate) from_lane: AtomicBool,
     /// It is in the driver, or on its way in or out.
     pub(crate) drives: Cell<bool>,
     /// It has just got its P: the global queue and the timers come first.
@@ -74,6 +75,8 @@ pub(crate) struct Machine {
     pub(crate) task: AtomicPtr<Header>,
     /// See [`detached`]. Written under the scheduler's lock.
     pub(crate) detached: AtomicU8,
+    /// The CPU time its thread had used when the monitor took its P for burning.
+    pub(crate) cpu_at_loss: AtomicU64,
     /// A P handed to it while it slept.
     pub(crate) handed: AtomicPtr<Processor>,
     /// It was woken to search, not with work at hand.
@@ -101,7 +104,7 @@ impl Machine {
             proc: Cell::new(std::ptr::null()),
             yielded: Cell::new(false),
             searching: Cell::new(false),
-            from_lane: Cell::new(false),
+            from_lane: AtomicBool::new(false),
             drives: Cell::new(false),
             fresh: Cell::new(true),
             blocking_depth: Cell::new(0),
@@ -112,6 +115,7 @@ impl Machine {
             cache: UnsafeCell::new(Cache::new()),
             task: AtomicPtr::new(null_mut()),
             detached: AtomicU8::new(detached::NO),
+            cpu_at_loss: AtomicU64::new(0),
             handed: AtomicPtr::new(null_mut()),
             woken_to_search: AtomicBool::new(false),
             thread: OnceLock::new(),
@@ -215,9 +219,7 @@ impl Machine {
             Start::Poll => self.poll(task),
             Start::Cancel => self.unguarded(|| cell::drop_future(task)),
         }
-        if self.from_lane.replace(false) {
-            self.shared.hogs.done();
-        }
+        self.leave_lane();
         self.after_poll();
     }
 
@@ -254,15 +256,39 @@ impl Machine {
         }
     }
 
+    /// The poll of a task from the lane of the hogs no longer counts there: it has ended, or
+    /// it sleeps in the kernel.
+    #[inline]
+    pub(crate) fn leave_lane(&self) {
+        // ORDERING: Relaxed; whoever swaps it first counts it, and the counter orders nothing.
+        if self.from_lane.load(Ordering::Relaxed) && self.from_lane.swap(false, Ordering::Relaxed) {
+            self.shared.hogs.done();
+        }
+    }
+
     /// A short poll makes a good goroutine of one that is new or was a hog.
     #[inline]
     fn judge(&self, g: &Header, started: u64) {
+        if self.detached.load(Ordering::Relaxed) != detached::NO {
+            return self.judge_detached(g);
+        }
         if started == u64::MAX {
             return;
         }
-        let taken = self.shared.coarse_now().saturating_sub(started);
-        let long = taken >= LONG_POLL_NS || self.detached.load(Ordering::Relaxed) != detached::NO;
-        if !long {
+        if self.shared.coarse_now().saturating_sub(started) < LONG_POLL_NS {
+            g.temper.store(temper::GOOD, Ordering::Relaxed);
+        }
+    }
+
+    /// The monitor took the P from this poll for a hog. If the thread has hardly used its CPU
+    /// since, it was the kernel that kept it from running, and the goroutine is as good as any.
+    #[cold]
+    fn judge_detached(&self, g: &Header) {
+        if self.detached.load(Ordering::Relaxed) != detached::BURNING {
+            return;
+        }
+        let used = sys::cpu_ns(self.tid.load(Ordering::Relaxed));
+        if used.saturating_sub(self.cpu_at_loss.load(Ordering::Relaxed)) < INNOCENT_NS {
             g.temper.store(temper::GOOD, Ordering::Relaxed);
         }
     }
@@ -319,6 +345,10 @@ impl Machine {
 
 /// A poll of a task on trial that took this long was long: two ticks of the monitor.
 const LONG_POLL_NS: u64 = 2_000_000;
+
+/// A thread that used less CPU between the loss of its P and the end of its poll was not
+/// burning: a poll that burns for milliseconds exceeds it by far.
+const INNOCENT_NS: u64 = 200_000;
 
 /// What a paused task leaves to do.
 enum Rest {

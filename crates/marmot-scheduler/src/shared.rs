@@ -245,9 +245,11 @@ impl Shared {
         self.hogs.take(self.procs.active())
     }
 
-    /// Near the cap of burning machines without a P, only good goroutines run.
+    /// Near the cap of burning machines without a P only good goroutines run: so near that
+    /// each P can still be taken from one more.
     pub(crate) fn set_restricted(&self, burning: usize) {
-        self.restricted.store(burning + 1 >= self.config.hog_cap, Ordering::Relaxed);
+        let full = burning + self.procs.active() >= self.config.hog_cap.max(2);
+        self.restricted.store(burning > 0 && full, Ordering::Relaxed);
     }
 
     /// Work has been pushed: if a P is idle and nobody searches, wakes one machine.

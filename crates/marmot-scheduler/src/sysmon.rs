@@ -4,7 +4,8 @@
 //! clock and looks at each P. A poll that does not end is one of three cases:
 //!
 //! 1. its thread **sleeps in the kernel**: the P is handed to another machine at once, if
-//!    anything waits for it;
+//!    anything waits for it; the goroutine is queued apart until it has a short poll again,
+//!    so that a crowd of such does not stand before the others;
 //! 2. it **burns CPU while another P serves** the rest: only what waits in `runnext` is moved
 //!    to where thieves reach it, and overdue timers are fired;
 //! 3. it **burns CPU and nobody else can serve**: the P is handed over, under a cap. The
@@ -212,17 +213,21 @@ impl Monitor {
         if !revoke(case) {
             return None;
         }
+        let tid = case.m.tid.load(Ordering::Relaxed);
+        case.m.cpu_at_loss.store(sys::cpu_ns(tid), Ordering::Relaxed);
         case.m.detached.store(how, Ordering::Relaxed);
+        if let Some(g) = crate::snapshot::polled(case.m) {
+            g.temper.store(temper::HOG, Ordering::Relaxed);
+        }
         let counters = &shared.counters;
         if how == detached::BURNING {
             sched.burning += 1;
             shared.set_restricted(sched.burning);
             counters.handoffs_burning.fetch_add(1, Ordering::Relaxed);
-            if let Some(g) = crate::snapshot::polled(case.m) {
-                g.temper.store(temper::HOG, Ordering::Relaxed);
-            }
         } else {
             sched.blocked += 1;
+            // What sleeps takes no CPU from the other hogs.
+            case.m.leave_lane();
             counters.handoffs_blocked.fetch_add(1, Ordering::Relaxed);
         }
         if case.p.retire.load(Ordering::Relaxed) {
