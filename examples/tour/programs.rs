@@ -34,6 +34,9 @@ pub(crate) enum Order {
     Any,
     /// On one P the order is fixed, unless the machine stands still at the wrong moment.
     OneP,
+    /// Main ends first; this is all that is printed if the goroutines are cut off in time, which
+    /// Go promises as little as we do.
+    CutOff(&'static str),
     /// It sleeps and hopes that the others have got on meanwhile.
     Clock,
 }
@@ -44,12 +47,12 @@ pub(crate) const NOT_RUN: [&str; 4] = ["P3", "P4", "P12", "P27"];
 #[rustfmt::skip]
 pub(crate) static PROGRAMS: &[Program] = &[
     program("P1", "the totals of a shop, in sequence", seeds::p01_store_totals::main, permitted::p1, Order::Any, 0.0),
-    program("P2", "the same with go, nobody waits", seeds::p02_store_totals_go::main, permitted::p2, Order::Any, 0.0),
+    program("P2", "the same with go, nobody waits", seeds::p02_store_totals_go::main, permitted::p2, Order::CutOff("main function started\nTotal: $0.00\nmain function complete\n"), 0.0),
     program("P5", "the same through a channel", seeds::p05_store_totals_channel::main, permitted::p5, Order::Clock, 0.3),
     program("P6", "a racy counter", seeds::p06_racy_counter::main, permitted::p6, Order::Any, 0.0),
     program("P7", "an atomic counter", seeds::p07_atomic_counter::main, permitted::p7, Order::Any, 0.0),
     program("P8", "fork and join with a sleep", seeds::p08_fork_join_sleep::main, permitted::p8, Order::OneP, 1.0),
-    program("P9", "an argument, nobody waits", seeds::p09_argument::main, permitted::p9, Order::Any, 0.0),
+    program("P9", "an argument, nobody waits", seeds::p09_argument::main, permitted::p9, Order::CutOff(""), 0.0),
     program("P10", "go with a named function", seeds::p10_named_function::main, permitted::p10, Order::Any, 0.0),
     program("P11", "a wait group in a loop", seeds::p11_wait_group_loop::main, permitted::p11, Order::OneP, 0.0),
     program("P13", "is it closed?", seeds::p13_comma_ok::main, permitted::p13, Order::Any, 0.0),
@@ -57,14 +60,14 @@ pub(crate) static PROGRAMS: &[Program] = &[
     program("P15", "an atomic getter", seeds::p15_atomic_getter::main, permitted::p15, Order::Any, 0.0),
     program("P16", "a captured loop variable", seeds::p16_loop_variable::main, permitted::p16, Order::OneP, 0.0),
     program("P17", "letters on one P", seeds::p17_letters::main, permitted::p17, Order::OneP, 0.0),
-    program("P17a", "letters, no wait", seeds::p17a_no_wait::main, permitted::p17a, Order::Any, 0.0),
+    program("P17a", "letters, no wait", seeds::p17a_no_wait::main, permitted::p17a, Order::CutOff("Start Goroutines\nWaiting To Finish\n\nTerminating Program\n"), 0.0),
     program("P17b", "letters, no done", seeds::p17b_no_done::main, permitted::p17b, Order::OneP, 0.0),
     program("P17c", "letters, add(1) for two", seeds::p17c_add_one::main, permitted::p17c, Order::OneP, 0.0),
     program("P18", "ten hashes each on one P", seeds::p18_hashes::main, permitted::p18, Order::OneP, 0.0),
     program("P18a", "50,000 hashes each, time slices", seeds::p18a_time_slices::main, permitted::p18a, Order::Clock, 0.4),
     program("P19", "letters on two Ps", seeds::p19_letters_two_procs::main, permitted::p19, Order::Any, 0.0),
     program("P20", "a plain call", seeds::p20_plain_call::main, permitted::p20, Order::Any, 0.0),
-    program("P21", "go, no wait", seeds::p21_go_no_wait::main, permitted::p21, Order::Any, 0.0),
+    program("P21", "go, no wait", seeds::p21_go_no_wait::main, permitted::p21, Order::CutOff("Good Bye!\n"), 0.0),
     program("P22", "go, and a sleep of 1 s", seeds::p22_go_sleep::main, permitted::p22, Order::Clock, 1.0),
     program("P23", "a greeting through a channel", seeds::p23_greeting::main, permitted::p23, Order::Clock, 4.0),
     program("P24", "a greeting and a close", seeds::p24_greeting_close::main, permitted::p24, Order::Clock, 4.0),
@@ -84,13 +87,13 @@ pub(crate) static PROGRAMS: &[Program] = &[
     program("P39", "range over a channel", seeds::p39_range::main, permitted::p39, Order::Any, 0.0),
     program("P40", "len of a channel", seeds::p40_len::main, permitted::p40, Order::Any, 0.0),
     program("P41", "cap of a channel", seeds::p41_cap::main, permitted::p41, Order::Any, 0.0),
-    program("P42", "two goroutines, no wait", seeds::p42_two_no_wait::main, permitted::p42, Order::Any, 0.0),
+    program("P42", "two goroutines, no wait", seeds::p42_two_no_wait::main, permitted::p42, Order::CutOff(""), 0.0),
     program("P43", "two goroutines, sleep of 2 s", seeds::p43_two_sleep::main, permitted::p43, Order::OneP, 2.0),
     program("P44", "two goroutines, wait group", seeds::p44_two_wait_group::main, permitted::p44, Order::OneP, 0.0),
     program("P45", "an HTTP server", || _ = seeds::p45_http_server::main(), permitted::p45, Order::Any, 0.0).served(),
     program("P46", "pi from random points", seeds::p46_monte_carlo_pi::main, permitted::p46, Order::Any, 0.2),
     program("P47", "a function called", seeds::p47_call::main, permitted::p47, Order::Any, 0.0),
-    program("P48", "go, no wait", seeds::p48_go::main, permitted::p48, Order::Any, 0.0),
+    program("P48", "go, no wait", seeds::p48_go::main, permitted::p48, Order::CutOff("main execution started\nmain execution stopped\n"), 0.0),
     program("P49", "go, main sleeps 10 ms", seeds::p49_go_sleep::main, permitted::p47, Order::Clock, 0.0),
     program("P50", "the goroutine sleeps 1 ms", seeds::p50_both_sleep::main, permitted::p47, Order::Clock, 0.0),
     program("P51", "the goroutine sleeps 15 ms", seeds::p51_cut_off::main, permitted::p51, Order::Clock, 0.0),

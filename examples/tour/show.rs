@@ -149,6 +149,8 @@ fn order(program: &Program, run: &Run) -> String {
         }
         Order::OneP if run.one_p => "run-next".to_owned(),
         Order::OneP => "any".to_owned(),
+        Order::CutOff(usual) if run.stdout == usual => "cut off".to_owned(),
+        Order::CutOff(_) => "not cut off".to_owned(),
         Order::Clock => "by the clock".to_owned(),
         Order::Any => "permitted".to_owned(),
     }
