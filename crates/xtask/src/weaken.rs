@@ -59,10 +59,14 @@ pub(crate) fn chore(args: &[String]) -> Outcome {
         .ok_or("the file has to be in crates/")?;
     let copy = copy_workspace(&root)?;
     eprintln!("== the models of {name} as they are");
-    if run_models(&copy, name, FIRST)? != Verdict::Survived {
-        return Err(format!(
-            "the models of {name} fail or do not end as they are"
-        ));
+    match run_models(&copy, name, FIRST)? {
+        Verdict::Survived => {}
+        verdict => {
+            let logs = copy.display();
+            return Err(format!(
+                "the models of {name} do not pass as they are ({verdict:?}); see {logs}/*.log"
+            ));
+        }
     }
     rounds(&copy, &path, name, &bugs(&text), limit)
 }
