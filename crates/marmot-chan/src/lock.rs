@@ -112,6 +112,17 @@ impl<T> Lock<T> {
         Guard { lock: self }
     }
 
+    /// What it protects, for whoever has it all to himself.
+    #[inline]
+    pub(crate) fn get_mut(&mut self) -> &mut T {
+        #[cfg(not(marmot_loom))]
+        let value = self.value.get_mut();
+        #[cfg(marmot_loom)]
+        // SAFETY: the lock is borrowed mutably, so nobody else can reach the value.
+        let value = self.value.with_mut(|value| unsafe { &mut *value });
+        value
+    }
+
     /// For whoever has to hold several locks at once.
     #[inline]
     pub(crate) fn latch(&self) -> &Latch {

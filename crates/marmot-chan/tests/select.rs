@@ -546,6 +546,7 @@ fn the_same_channel_may_be_there_several_times() {
 fn a_peer_that_comes_by_while_futures_are_polled_is_not_missed() {
     let (tx, rx) = chan(0);
     let polls = Cell::new(0);
+    let offered = RefCell::new(None);
     let mut waiting = Box::pin(async {
         select! {
             v = rx.recv() => v,
@@ -555,7 +556,7 @@ fn a_peer_that_comes_by_while_futures_are_polled_is_not_missed() {
                     assert!(tx.try_send(1).is_err(), "nobody may decide now");
                     let mut send = Box::pin(tx.send(2));
                     assert!(send.as_mut().poll(cx).is_pending());
-                    std::mem::forget(send);
+                    *offered.borrow_mut() = Some(send);
                 }
                 Poll::<()>::Pending
             }) => None,

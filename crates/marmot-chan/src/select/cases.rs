@@ -19,6 +19,10 @@ use crate::state::{Phase, State, Who};
 /// What can stand behind Go's `<-` in [`select!`](crate::select!), or alone as an arm:
 /// [`Receiver`], [`Chan`], what has one inside, references to them, and an `Option` of them
 /// (`None` is Go's nil channel).
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` can't be received from",
+    label = "not a `Receiver`, a `Chan`, or a reference to one"
+)]
 pub trait AsReceiver {
     /// What is received.
     type Item;
@@ -29,6 +33,10 @@ pub trait AsReceiver {
 
 /// What can stand before Go's `<-` in [`select!`](crate::select!): [`Sender`], [`Chan`],
 /// references to them, and an `Option` of them (`None` is Go's nil channel).
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` can't be sent to",
+    label = "not a `Sender`, a `Chan`, or a reference to one"
+)]
 pub trait AsSender {
     /// What is sent.
     type Item;

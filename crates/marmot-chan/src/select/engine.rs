@@ -309,7 +309,11 @@ impl Engine {
     /// A peer has decided for this case.
     fn settle(&mut self, case: u32, arms: Arms<'_, '_>) -> Poll<Chosen> {
         arms[case as usize].settle();
-        self.finish(arms);
+        // Decided, its waker taken: there is nothing to end.
+        if let Some(selection) = self.selection.take() {
+            arms.iter_mut().for_each(|arm| arm.leave());
+            keep(selection);
+        }
         Poll::Ready(Chosen::Arm(case as usize))
     }
 

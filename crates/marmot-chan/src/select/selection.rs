@@ -163,13 +163,13 @@ impl Selection {
 
     /// Makes it new, for another select. Only whoever holds the last reference can.
     fn renew(this: &mut Arc<Selection>) -> bool {
-        let unshared = Arc::get_mut(this).is_some();
-        if unshared {
-            let mut inner = this.inner.lock();
-            inner.phase = Phase::Busy;
-            inner.missed = false;
-        }
-        unshared
+        let Some(unshared) = Arc::get_mut(this) else {
+            return false;
+        };
+        let inner = unshared.inner.get_mut();
+        inner.phase = Phase::Busy;
+        inner.missed = false;
+        true
     }
 }
 
