@@ -12,10 +12,12 @@ use std::panic::{Location, resume_unwind};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use marmot_chan::Receiver;
 use marmot_wait::{WaitReason, park};
 
 use crate::once::OnceCell;
 use crate::panics::{Echo, caught};
+use crate::spawn::spawn;
 
 /// What came out of a call, and whether several asked for it.
 type Outcome<V> = (Result<V, Echo>, bool);
@@ -89,6 +91,43 @@ impl<K: Hash + Eq, V: Clone> Group<K, V> {
     #[track_caller]
     pub fn run_blocking(&self, key: K, f: impl FnOnce() -> V) -> (V, bool) {
         park::block_on(self.run(key, async { f() }))
+    }
+
+    /// As [`run`](Group::run), as a goroutine of its own: the result comes through a channel.
+    ///
+    /// It is in the call when this returns. Dropping the receiver does not stop it. Outside a
+    /// runtime it runs on a thread of its own.
+    ///
+    /// A panic of the future that was run ends the goroutine and closes the channel.
+    ///
+    /// # Panics
+    ///
+    /// If, outside a runtime, the system has no thread left.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// let group = marmot_sync::singleflight::Group::new();
+    /// let result = group.run_chan("key", async { 42 });
+    /// assert_eq!(result.recv_blocking(), Some((42, false)));
+    /// ```
+    #[track_caller]
+    pub fn run_chan<F>(&self, key: K, future: F) -> Receiver<(V, bool)>
+    where
+        K: Send + Sync + 'static,
+        V: Send + Sync + 'static,
+        F: Future<Output = V> + Send + 'static,
+    {
+        let caller = Location::caller();
+        let (tx, rx) = marmot_chan::chan(1);
+        let member = self.join(key);
+        let whole = async move {
+            let answer = member.run(future, caller).await;
+            // There is room for it; if nobody waits for it any more it is dropped.
+            tx.try_send(answer).ok();
+        };
+        spawn(Box::pin(whole), caller);
+        rx
     }
 
     /// Lets the next [`run`](Group::run) for this key start anew, even while a call for it is

@@ -132,6 +132,43 @@ fn a_panic_reaches_all_and_the_next_call_starts_anew() {
 }
 
 #[test]
+fn the_channel_form_gives_the_result_once_and_closes() {
+    within_seconds(|| {
+        let group = Group::new();
+        let result = group.run_chan("key", async { "bar" });
+        assert_eq!(result.recv_blocking(), Some(("bar", false)));
+        assert_eq!(result.recv_blocking(), None);
+    });
+}
+
+#[test]
+fn a_call_and_the_channel_form_share() {
+    within_seconds(|| {
+        let (group, go_on) = (Group::new(), Arc::new(Notify::new()));
+        let there = Arc::clone(&go_on);
+        let mut first: Boxed<'_, _> = Box::pin(group.run("key", async move {
+            there.notified().await;
+            1
+        }));
+        assert!(poll(&mut first).is_pending());
+        let result = group.run_chan("key", async { panic!("the first one is at it") });
+        go_on.notify_one();
+        assert_eq!(poll(&mut first), Poll::Ready((1, true)));
+        assert_eq!(result.recv_blocking(), Some((1, true)));
+    });
+}
+
+#[test]
+fn a_panic_in_the_channel_form_closes_the_channel() {
+    within_seconds(|| {
+        let group: Group<&str, i32> = Group::new();
+        let result = group.run_chan("key", async { panic!("in a goroutine of its own") });
+        assert_eq!(result.recv_blocking(), None);
+        assert_eq!(block_on(group.run("key", async { 3 })), (3, false));
+    });
+}
+
+#[test]
 fn among_ten_threads_the_work_for_a_key_is_never_done_by_two_at_once() {
     within_seconds(|| {
         let group = Group::new();

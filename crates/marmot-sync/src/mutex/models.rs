@@ -166,6 +166,9 @@ fn a_lock_handed_to_one_that_leaves_is_handed_on() {
             block_on(waiting.lock());
             waiting.add_one_and_unlock();
         });
+        // Loom switches threads at its own operations only: here they may begin to wait
+        // before the time passes.
+        assert!(guarded.raw.is_locked());
         model_time::pass_a_second();
         guarded.add_one_and_unlock();
         leaver.join().unwrap();
