@@ -17,6 +17,10 @@
 //!   nothing.
 //! - It works under any executor and on plain threads.
 //!
+//! Features: `tokio-io` adds tokio's `AsyncRead` and `AsyncWrite` to the streams and their
+//! owned halves; `hyper` adds hyper's `Read` and `Write`, and a module with an executor and a
+//! timer for it.
+//!
 //! # Examples
 //!
 //! ```
@@ -40,6 +44,8 @@
 mod addrs;
 mod deadline;
 mod dial;
+#[cfg(feature = "hyper")]
+pub mod hyper;
 pub mod io;
 mod listener;
 mod options;
@@ -48,6 +54,8 @@ mod socket;
 mod split;
 mod stream;
 mod tcp;
+#[cfg(feature = "tokio-io")]
+mod tokio_io;
 mod udp;
 #[cfg(unix)]
 mod unix;
