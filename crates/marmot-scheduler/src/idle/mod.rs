@@ -80,8 +80,13 @@ impl IdleWord {
     /// One machine fewer searches. `true`: it was the last, and owes a look whether there is
     /// more to do.
     pub(crate) fn end_search(&self) -> bool {
-        // ORDERING: Relaxed; `wants_searcher`, which the caller asks next, has the fence.
-        split(self.0.fetch_sub(SEARCHER, Ordering::Relaxed)).1 == 1
+        // ORDERING: Relaxed; the fence orders it before the caller's look at the queues.
+        let before = self.0.fetch_sub(SEARCHER, Ordering::Relaxed);
+        // ORDERING: SeqCst: pairs with the fence in `wants_searcher`: either a maker of work
+        // sees that nobody searches any more, or the caller's look sees the work. Without it
+        // each could leave the work to the other.
+        fence(Ordering::SeqCst);
+        split(before).1 == 1
     }
 
     /// A P has become idle, and its machine (a searcher, if `searched`) is about to look

@@ -135,7 +135,9 @@ impl Task {
 
     /// What a machine does with a task from the queue. `false`: the queue was empty.
     fn turn(&self) -> bool {
-        if !self.queued.swap(false, Ordering::Acquire) {
+        // A look first: loom lets a swap that changes nothing hide a store beside it.
+        let there = self.queued.load(Ordering::Relaxed);
+        if !there || !self.queued.swap(false, Ordering::Acquire) {
             return false;
         }
         match self.state().start() {
