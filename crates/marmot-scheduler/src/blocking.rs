@@ -22,12 +22,19 @@ pub(crate) fn enter(m: &'static Machine, kind: BlockingKind, note: Note) {
     if let Some(kick) = kick {
         m.shared.act(kick);
     }
+    if !m.shared.hogs.is_empty() {
+        // The place in their lane that has just become free may be theirs.
+        m.shared.notify();
+    }
 }
 
 fn put_note(m: &Machine, kind: BlockingKind, note: Note) {
     let note = match kind {
         BlockingKind::Park => note,
-        BlockingKind::Call => Note { reason: WaitReason::Syscall, ..note },
+        BlockingKind::Call => Note {
+            reason: WaitReason::Syscall,
+            ..note
+        },
     };
     if let Some(g) = crate::snapshot::polled(m) {
         g.put_note(note, m.shared.coarse_now());
@@ -39,6 +46,8 @@ fn give_away(m: &'static Machine, kind: BlockingKind) -> Option<Kick> {
     let mut sched = shared.lock();
     let held = m.held();
     sched.attach(m);
+    // What sleeps takes no CPU from the other hogs, one of which may have to wake it.
+    m.leave_lane();
     match kind {
         BlockingKind::Park => {
             sched.parked += 1;
@@ -92,5 +101,9 @@ fn take_back(shared: &'static Shared, m: &'static Machine) {
         m.set_proc(Some(p));
         // The machine looks at the global queue and the timers first after this poll.
         m.fresh.set(true);
+    } else {
+        // It runs on without a P, which is not being asleep: counted until it has one again.
+        sched.blocked += 1;
+        m.detached.store(detached::BLOCKED, Ordering::Relaxed);
     }
 }

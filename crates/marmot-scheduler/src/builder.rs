@@ -34,12 +34,15 @@ pub enum Deadlock {
     Off,
 }
 
+/// Gets a report instead of stderr.
+pub(crate) type Hook = Arc<dyn Fn(&str) + Send + Sync>;
+
 /// What a runtime keeps of its options.
 pub(crate) struct Config {
     pub(crate) panic: Panic,
     pub(crate) deadlock: Deadlock,
-    pub(crate) on_deadlock: Option<Arc<dyn Fn(&str) + Send + Sync>>,
-    pub(crate) on_panic: Option<Arc<dyn Fn(&str) + Send + Sync>>,
+    pub(crate) on_deadlock: Option<Hook>,
+    pub(crate) on_panic: Option<Hook>,
     pub(crate) max_threads: usize,
     pub(crate) hog_cap: usize,
     pub(crate) stack_bytes: Option<usize>,
@@ -178,7 +181,10 @@ impl Builder {
             Some("report") => self.config.panic = Panic::Report,
             _ => {}
         }
-        let procs = self.max_procs.or_else(procs_from_env).unwrap_or_else(default_procs);
+        let procs = self
+            .max_procs
+            .or_else(procs_from_env)
+            .unwrap_or_else(default_procs);
         Runtime::start(procs.clamp(1, MAX_PROCS), self.driver, self.config)
     }
 }

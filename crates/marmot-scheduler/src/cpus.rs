@@ -8,7 +8,9 @@ use crate::threads::sys;
 /// The CPUs this process may run on at the same time (its affinity).
 #[must_use]
 pub fn num_cpu() -> usize {
-    sys::affinity().unwrap_or_else(|| available_parallelism().map_or(1, NonZero::get)).max(1)
+    sys::affinity()
+        .unwrap_or_else(|| available_parallelism().map_or(1, NonZero::get))
+        .max(1)
 }
 
 /// The default number of Ps: the CPUs, or fewer if the cgroup's quota is smaller: that is
@@ -40,17 +42,24 @@ fn quota_of_line(line: &str) -> Option<f64> {
     let mut parts = line.splitn(3, ':');
     let (_, controllers, path) = (parts.next()?, parts.next()?, parts.next()?);
     if controllers.is_empty() {
-        return up_to_root(path).filter_map(|dir| quota_v2(&dir)).reduce(f64::min);
+        return up_to_root(path)
+            .filter_map(|dir| quota_v2(&dir))
+            .reduce(f64::min);
     }
     if controllers.split(',').any(|name| name == "cpu") {
-        return up_to_root(path).filter_map(|dir| quota_v1(&dir)).reduce(f64::min);
+        return up_to_root(path)
+            .filter_map(|dir| quota_v1(&dir))
+            .reduce(f64::min);
     }
     None
 }
 
 fn up_to_root(path: &str) -> impl Iterator<Item = String> {
     let path = std::path::Path::new(path).to_owned();
-    let dirs: Vec<_> = path.ancestors().map(|dir| dir.to_string_lossy().into_owned()).collect();
+    let dirs: Vec<_> = path
+        .ancestors()
+        .map(|dir| dir.to_string_lossy().into_owned())
+        .collect();
     dirs.into_iter()
 }
 
@@ -61,7 +70,11 @@ fn quota_v2(dir: &str) -> Option<f64> {
 fn quota_v1(dir: &str) -> Option<f64> {
     let read = |file: &str| {
         let path = format!("/sys/fs/cgroup/cpu{dir}/{file}");
-        std::fs::read_to_string(path).ok()?.trim().parse::<f64>().ok()
+        std::fs::read_to_string(path)
+            .ok()?
+            .trim()
+            .parse::<f64>()
+            .ok()
     };
     let quota = read("cpu.cfs_quota_us").filter(|quota| *quota > 0.0)?;
     Some(quota / read("cpu.cfs_period_us").filter(|period| *period > 0.0)?)
@@ -71,7 +84,9 @@ fn quota_v1(dir: &str) -> Option<f64> {
 fn parse_v2(text: &str) -> Option<f64> {
     let mut words = text.split_whitespace();
     let quota: f64 = words.next()?.parse().ok()?;
-    let period: f64 = words.next().map_or(Some(100_000.0), |word| word.parse().ok())?;
+    let period: f64 = words
+        .next()
+        .map_or(Some(100_000.0), |word| word.parse().ok())?;
     (period > 0.0).then_some(quota / period)
 }
 

@@ -58,7 +58,11 @@ pub(crate) fn enter(shared: &'static Shared) -> Entered {
         Some(_) => marmot_wait::lane(),
         None => marmot_wait::set_lane(shared.procs.get(0).map(|p| p.lane)),
     };
-    Entered { runtime: RUNTIME.replace(Some(shared)), runner, lane }
+    Entered {
+        runtime: RUNTIME.replace(Some(shared)),
+        runner,
+        lane,
+    }
 }
 
 /// Goes back to the runtime before, when dropped.
@@ -143,7 +147,12 @@ where
             shared.take_id()
         }
     };
-    let birth = Birth { shared, id, parent: note::goroutine(), birthplace };
+    let birth = Birth {
+        shared,
+        id,
+        parent: note::goroutine(),
+        birthplace,
+    };
     let task = cell::make(future, birth);
     schedule(shared, task);
     if shared.is_closing() {
@@ -165,7 +174,9 @@ fn drop_if_closed(shared: &'static Shared, task: TaskRef) {
 /// globally if it has none.
 #[inline]
 pub(crate) fn schedule(shared: &'static Shared, task: TaskRef) {
-    let Some(m) = machine_of(shared) else { return shared.push_foreign(task) };
+    let Some(m) = machine_of(shared) else {
+        return shared.push_foreign(task);
+    };
     if header(task).temper.load(Ordering::Relaxed) == temper::HOG {
         return shared.push_hog(task);
     }

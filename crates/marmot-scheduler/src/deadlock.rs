@@ -4,7 +4,6 @@
 //! *Certain*: every thread of the process is ours and sleeps. *Suspected*: there are foreign
 //! threads, one of which could still wake somebody.
 
-use std::io::Write;
 use std::sync::Mutex;
 use std::time::Duration;
 
@@ -14,7 +13,7 @@ use crate::builder::Deadlock;
 use crate::registry;
 use crate::shared::Shared;
 use crate::snapshot;
-use crate::task::panic::die;
+use crate::task::panic::{die, print};
 use crate::threads::process_threads;
 
 /// The first look again at a suspected deadlock; doubled each time.
@@ -84,7 +83,14 @@ fn verdict(shared: &'static Shared) -> (Verdict, u64) {
         return (Verdict::None, started);
     }
     let foreign = foreign_threads(parked);
-    (if foreign == Some(0) { Verdict::Certain } else { Verdict::Suspected }, started)
+    (
+        if foreign == Some(0) {
+            Verdict::Certain
+        } else {
+            Verdict::Suspected
+        },
+        started,
+    )
 }
 
 /// Threads that could wake somebody: those that are neither a runtime's nor asleep in one of
@@ -118,6 +124,6 @@ fn tell(shared: &'static Shared, verdict: Verdict) {
 fn warn(text: &str) {
     static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
     let guard = ONE_AT_A_TIME.lock();
-    let _ = std::io::stderr().write_all(format!("marmot: {text}").as_bytes());
+    print(&format!("marmot: {text}"));
     drop(guard);
 }

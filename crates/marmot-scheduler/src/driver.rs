@@ -47,7 +47,10 @@ static NEVER: AtomicU64 = AtomicU64::new(u64::MAX);
 
 impl Driver for NoDriver {
     fn open_lane(&self) -> Lane {
-        Lane { id: 0, deadline: &NEVER }
+        Lane {
+            id: 0,
+            deadline: &NEVER,
+        }
     }
 
     fn close_lane(&self, _lane: u32) {}
@@ -65,16 +68,25 @@ impl Driver for NoDriver {
     }
 
     fn wait(&self, _lanes: &[u32], before_wake: &mut dyn FnMut()) {
-        let mut interrupted = self.interrupted.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut interrupted = self
+            .interrupted
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
         while !std::mem::take(&mut *interrupted) {
-            interrupted = self.changed.wait(interrupted).unwrap_or_else(PoisonError::into_inner);
+            interrupted = self
+                .changed
+                .wait(interrupted)
+                .unwrap_or_else(PoisonError::into_inner);
         }
         drop(interrupted);
         before_wake();
     }
 
     fn interrupt(&self) {
-        *self.interrupted.lock().unwrap_or_else(PoisonError::into_inner) = true;
+        *self
+            .interrupted
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner) = true;
         self.changed.notify_one();
     }
 }

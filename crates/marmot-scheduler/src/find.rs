@@ -44,10 +44,10 @@ impl Machine {
         if is_due(p.deadline, self.shared.coarse_now()) {
             self.fire(p, clock::now_ns());
         }
-        if turn.is_multiple_of(GLOBAL_TURN) || self.fresh.get() {
-            if let Some(task) = self.out_of_turn(p) {
-                return Some(task);
-            }
+        if (turn.is_multiple_of(GLOBAL_TURN) || self.fresh.get())
+            && let Some(task) = self.out_of_turn(p)
+        {
+            return Some(task);
         }
         p.pop().or_else(|| self.elsewhere(p))
     }
@@ -57,22 +57,24 @@ impl Machine {
         if self.fresh.replace(false) {
             self.fire(p, clock::now_ns());
         }
-        self.from_global(p).or_else(|| self.from_lane())
+        self.global_share(p).or_else(|| self.next_hog())
     }
 
     fn elsewhere(&self, p: Held<'static>) -> Option<TaskRef> {
-        self.from_global(p)
-            .or_else(|| self.from_world(p))
+        self.global_share(p)
+            .or_else(|| self.world(p))
             .or_else(|| self.steal(p))
-            .or_else(|| self.from_lane())
+            .or_else(|| self.next_hog())
     }
 
-    fn from_global(&self, p: Held<'static>) -> Option<TaskRef> {
-        self.shared.global.take_into(p.queue(), self.shared.procs.active())
+    fn global_share(&self, p: Held<'static>) -> Option<TaskRef> {
+        self.shared
+            .global
+            .take_into(p.queue(), self.shared.procs.active())
     }
 
     /// Timers of this P that are due, and sockets if nobody waits for them.
-    fn from_world(&self, p: Held<'static>) -> Option<TaskRef> {
+    fn world(&self, p: Held<'static>) -> Option<TaskRef> {
         // ORDERING: Relaxed, see `is_due`.
         if p.deadline.load(Ordering::Relaxed) != u64::MAX {
             self.fire(p, clock::now_ns());
@@ -90,7 +92,7 @@ impl Machine {
         }
     }
 
-    fn from_lane(&self) -> Option<TaskRef> {
+    fn next_hog(&self) -> Option<TaskRef> {
         let task = self.shared.take_hog()?;
         self.from_lane.store(true, Ordering::Relaxed);
         Some(task)

@@ -43,6 +43,8 @@ pub(crate) mod detached {
 }
 
 /// A thread that runs goroutines. Lives as long as the process; its thread sleeps when idle.
+// ORDERING: Relaxed for all atomics but `handed`: counts and glances, or written under the
+// scheduler's lock; `handed` is the Release and Acquire that hands a P over with its flags.
 #[repr(align(128))]
 pub(crate) struct Machine {
     pub(crate) shared: &'static Shared,
@@ -108,7 +110,9 @@ impl Machine {
             drives: Cell::new(false),
             fresh: Cell::new(true),
             blocking_depth: Cell::new(0),
-            random: Cell::new(shared.config.seed ^ u64::from(id).wrapping_mul(0x9E37_79B9_7F4A_7C15) | 1),
+            random: Cell::new(
+                shared.config.seed ^ u64::from(id).wrapping_mul(0x9E37_79B9_7F4A_7C15) | 1,
+            ),
             ids: Cell::new((0, 0)),
             started: AtomicU64::new(0),
             ended: AtomicU64::new(0),
@@ -151,7 +155,8 @@ impl Machine {
 
     /// Takes or gives up a P, as far as this thread's own notes go.
     pub(crate) fn set_proc(&self, proc: Option<&'static Processor>) {
-        self.proc.set(proc.map_or(std::ptr::null(), std::ptr::from_ref));
+        self.proc
+            .set(proc.map_or(std::ptr::null(), std::ptr::from_ref));
         if let Some(proc) = proc {
             marmot_wait::set_lane(Some(proc.lane));
         }
@@ -159,7 +164,10 @@ impl Machine {
 
     /// This machine's free cells.
     #[expect(unsafe_code, reason = "its own thread's alone")]
-    #[expect(clippy::mut_from_ref, reason = "no two borrows at once: callers return at once")]
+    #[expect(
+        clippy::mut_from_ref,
+        reason = "no two borrows at once: callers return at once"
+    )]
     pub(crate) fn cache(&self) -> &mut Cache {
         // SAFETY: only the machine's own thread comes here, and `Cache`'s methods call
         // nothing that could come here again.
@@ -174,9 +182,7 @@ impl Machine {
         x ^= x << 25;
         x ^= x >> 27;
         self.random.set(x);
-        #[expect(clippy::cast_possible_truncation, reason = "the upper half")]
-        let upper = (x.wrapping_mul(0x2545_F491_4F6C_DD1D) >> 32) as u32;
-        upper
+        (x.wrapping_mul(0x2545_F491_4F6C_DD1D) >> 32) as u32
     }
 
     /// A number for a new goroutine. Machines take them in blocks, so no counter is shared.
@@ -367,7 +373,10 @@ enum How {
 
 /// The header of a queued or running task.
 #[inline]
-#[expect(unsafe_code, reason = "a task in a queue is not done, so its cell lives")]
+#[expect(
+    unsafe_code,
+    reason = "a task in a queue is not done, so its cell lives"
+)]
 pub(crate) fn header<'a>(task: TaskRef) -> &'a Header {
     // SAFETY: callers have the task from a queue, or are about to queue it: it is not done,
     // so its life reference keeps the cell.

@@ -3,7 +3,10 @@
 //! A P's plain parts (`Core`) are touched only by the machine that holds its lease, inside a
 //! guarded region, or by the monitor after a successful revoke (`lease/`).
 
-#![expect(unsafe_code, reason = "the core is reached under the lease instead of a lock")]
+#![expect(
+    unsafe_code,
+    reason = "the core is reached under the lease instead of a lock"
+)]
 
 use std::cell::{Cell, UnsafeCell};
 use std::ptr::{NonNull, null_mut};
@@ -32,6 +35,8 @@ struct Core {
 }
 
 /// The right to run goroutines.
+// ORDERING: Relaxed for `retire` and `turns`, a wish and a count; `runnext` is ordered by the
+// lease, whose holder alone writes it.
 pub(crate) struct Processor {
     /// Its number, from 0.
     pub(crate) id: u32,
@@ -82,7 +87,11 @@ impl Processor {
             retire: AtomicBool::new(false),
             turns: AtomicU32::new(0),
             runnext: AtomicPtr::new(null_mut()),
-            core: UnsafeCell::new(Core { queue, tick: Cell::new(0), chain: Cell::new(0) }),
+            core: UnsafeCell::new(Core {
+                queue,
+                tick: Cell::new(0),
+                chain: Cell::new(0),
+            }),
         }
     }
 

@@ -18,7 +18,11 @@ pub(crate) struct Procs {
 impl Procs {
     pub(crate) fn new() -> Procs {
         let table = (0..MAX_PROCS).map(|_| AtomicPtr::new(null_mut())).collect();
-        Procs { table, slots: AtomicUsize::new(0), active: AtomicUsize::new(0) }
+        Procs {
+            table,
+            slots: AtomicUsize::new(0),
+            active: AtomicUsize::new(0),
+        }
     }
 
     /// How many have been made.

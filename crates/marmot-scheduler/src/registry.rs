@@ -3,6 +3,7 @@
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 /// Threads of all runtimes: machines and monitors.
+// ORDERING: Relaxed, a count for a report.
 static THREADS: AtomicUsize = AtomicUsize::new(0);
 
 /// A thread of ours, counted while this lives.

@@ -116,6 +116,8 @@ fn until_settled(mut steal: impl FnMut() -> Steal<Queued>) -> Option<TaskRef> {
 }
 
 /// Known hogs, in a line of their own: at most so many run at a time as there are Ps.
+// ORDERING: Relaxed; written under the lock or counted, and read without it as a hint: the
+// idle protocol's fence follows a push.
 #[derive(Debug)]
 pub(crate) struct HogLane {
     line: Mutex<VecDeque<Queued>>,

@@ -72,7 +72,10 @@ impl Runtime {
             unreachable!("no machine sleeps in a new runtime")
         };
         drop(sched);
-        let mut runtime = Runtime { shared, monitor: None };
+        let mut runtime = Runtime {
+            shared,
+            monitor: None,
+        };
         if let Err(error) = threads::try_start(first) {
             shared.lock().threads -= 1;
             return Err(error);
@@ -91,7 +94,9 @@ impl Runtime {
     /// A way to this runtime from any thread.
     #[must_use]
     pub fn handle(&self) -> Handle {
-        Handle { shared: self.shared }
+        Handle {
+            shared: self.shared,
+        }
     }
 
     /// Starts a goroutine.
@@ -122,7 +127,9 @@ impl Runtime {
     }
 
     fn shut_down(&mut self, patience: Duration) {
-        let Some(monitor) = self.monitor.take() else { return };
+        let Some(monitor) = self.monitor.take() else {
+            return;
+        };
         let shared = self.shared;
         // 1. Nothing new is started, and machines end after the poll they are in.
         shared.close();
@@ -159,7 +166,9 @@ impl Runtime {
 fn wait_for_machines(shared: &'static Shared, own: usize, until: Instant) -> usize {
     let mut sched = shared.lock();
     while sched.threads > own {
-        let Some(patience) = until.checked_duration_since(Instant::now()) else { break };
+        let Some(patience) = until.checked_duration_since(Instant::now()) else {
+            break;
+        };
         // A machine may go to sleep after it was woken, having seen no P; look again soon.
         let slice = patience.min(Duration::from_millis(5));
         let (again, _) = shared
@@ -170,7 +179,9 @@ fn wait_for_machines(shared: &'static Shared, own: usize, until: Instant) -> usi
         let sleepers = sched.idle_machines.clone();
         if sched.threads > own {
             drop(sched);
-            sleepers.into_iter().for_each(|m| shared.act(Kick::Unpark(m)));
+            sleepers
+                .into_iter()
+                .for_each(|m| shared.act(Kick::Unpark(m)));
             shared.driver.interrupt();
             sched = shared.lock();
         }
@@ -200,7 +211,9 @@ impl Drop for Runtime {
 impl fmt::Debug for Runtime {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let procs = self.shared.procs.active();
-        f.debug_struct("Runtime").field("max_procs", &procs).finish_non_exhaustive()
+        f.debug_struct("Runtime")
+            .field("max_procs", &procs)
+            .finish_non_exhaustive()
     }
 }
 
@@ -262,7 +275,9 @@ impl Handle {
         let shared = self.shared;
         let mut sched = shared.lock();
         let before = shared.procs.active();
-        let Some(wanted @ 1..) = procs else { return before };
+        let Some(wanted @ 1..) = procs else {
+            return before;
+        };
         let wanted = wanted.min(crate::procs::MAX_PROCS);
         if wanted > before {
             grow(shared, &mut sched, wanted);
@@ -347,7 +362,11 @@ fn outside() -> ! {
 
 /// More Ps: retired ones first, then new ones.
 fn grow(shared: &'static Shared, sched: &mut Sched, procs: usize) {
-    for p in shared.procs.iter().filter(|p| p.retire.swap(false, Ordering::Relaxed)) {
+    for p in shared
+        .procs
+        .iter()
+        .filter(|p| p.retire.swap(false, Ordering::Relaxed))
+    {
         if let Some(at) = sched.retired.iter().position(|retired| retired.id == p.id) {
             sched.retired.swap_remove(at);
             add_idle(shared, sched, p);
@@ -355,7 +374,9 @@ fn grow(shared: &'static Shared, sched: &mut Sched, procs: usize) {
     }
     while shared.procs.slots() < procs {
         let id = u32::try_from(shared.procs.slots()).expect("at most 1024 Ps");
-        let p = shared.procs.add(Processor::new(id, shared.driver.open_lane()));
+        let p = shared
+            .procs
+            .add(Processor::new(id, shared.driver.open_lane()));
         add_idle(shared, sched, p);
     }
     shared.procs.set_active(shared.procs.slots());
@@ -374,14 +395,21 @@ fn shrink(shared: &'static Shared, sched: &mut Sched, procs: usize) {
     let mut superfluous = shared.procs.active().saturating_sub(procs);
     shared.procs.set_active(procs);
     while superfluous > 0 {
-        let Some(p) = sched.take_idle(shared) else { break };
+        let Some(p) = sched.take_idle(shared) else {
+            break;
+        };
         p.retire.store(true, Ordering::Relaxed);
         sched.retired.push(p);
         superfluous -= 1;
     }
-    let own = current::machine().and_then(crate::machine::Machine::believed).map(|p| p.id);
+    let own = current::machine()
+        .and_then(crate::machine::Machine::believed)
+        .map(|p| p.id);
     let busy = shared.procs.iter().filter(|p| Some(p.id) != own);
-    for p in busy.filter(|p| !p.retire.load(Ordering::Relaxed)).take(superfluous) {
+    for p in busy
+        .filter(|p| !p.retire.load(Ordering::Relaxed))
+        .take(superfluous)
+    {
         p.retire.store(true, Ordering::Relaxed);
     }
 }

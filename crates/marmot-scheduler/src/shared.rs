@@ -23,6 +23,8 @@ use crate::task::header::{TaskRef, temper};
 const ID_BLOCK: u64 = 1024;
 
 /// What the machines of one runtime share.
+// ORDERING: Relaxed for all flags and counts: hints, or written under the scheduler's lock;
+// where two of them have to be seen in order a fence is named (`idle/`, `set_closed`).
 pub(crate) struct Shared {
     /// Idle Ps and searching machines.
     pub(crate) idle: CachePadded<IdleWord>,
@@ -56,6 +58,7 @@ pub(crate) struct Shared {
 }
 
 /// What happened so far, for metrics.
+// ORDERING: Relaxed, counts.
 #[derive(Debug, Default)]
 pub(crate) struct Counters {
     /// Ps taken from machines that blocked, and from machines that burned.
@@ -188,7 +191,7 @@ impl Shared {
 
     /// Goroutines that were started and have not ended.
     pub(crate) fn live(&self, sched: &Sched) -> u64 {
-        // Ends are read before starts, so that the difference is not negative.
+        // ORDERING: Relaxed, see `Shared`. Ends are read before starts, so that the difference is not negative.
         let sum = |own: &AtomicU64, of: fn(&Machine) -> &AtomicU64| {
             let machines = sched.machines.iter().map(|m| of(m).load(Ordering::Relaxed));
             machines.sum::<u64>() + own.load(Ordering::Relaxed)
@@ -199,7 +202,10 @@ impl Shared {
 
     /// Goroutines started so far.
     pub(crate) fn started_so_far(&self, sched: &Sched) -> u64 {
-        let machines = sched.machines.iter().map(|m| m.started.load(Ordering::Relaxed));
+        let machines = sched
+            .machines
+            .iter()
+            .map(|m| m.started.load(Ordering::Relaxed));
         machines.sum::<u64>() + self.started.load(Ordering::Relaxed)
     }
 
@@ -249,7 +255,8 @@ impl Shared {
     /// each P can still be taken from one more.
     pub(crate) fn set_restricted(&self, burning: usize) {
         let full = burning + self.procs.active() >= self.config.hog_cap.max(2);
-        self.restricted.store(burning > 0 && full, Ordering::Relaxed);
+        self.restricted
+            .store(burning > 0 && full, Ordering::Relaxed);
     }
 
     /// Work has been pushed: if a P is idle and nobody searches, wakes one machine.
@@ -284,7 +291,11 @@ impl Shared {
     pub(crate) fn act(&self, kick: Kick) {
         match kick {
             Kick::Unpark(machine) => {
-                machine.thread.get().expect("a sleeping machine has a thread").unpark();
+                machine
+                    .thread
+                    .get()
+                    .expect("a sleeping machine has a thread")
+                    .unpark();
             }
             Kick::Interrupt => self.driver.interrupt(),
             Kick::Start(machine) => crate::threads::start(machine),
@@ -297,7 +308,8 @@ impl Shared {
     }
 
     pub(crate) fn polled_driver(&self) {
-        self.driver_polled.store(self.coarse_now(), Ordering::Relaxed);
+        self.driver_polled
+            .store(self.coarse_now(), Ordering::Relaxed);
     }
 
     pub(crate) fn driver_polled_at(&self) -> u64 {
@@ -311,12 +323,18 @@ impl Shared {
             || (!self.hogs.is_empty()
                 && self.hogs.running() < self.procs.active()
                 && !self.restricted.load(Ordering::Relaxed))
-            || self.procs.iter().any(|p| !p.stealer.is_empty() || is_due(p.deadline, now_ns))
+            || self
+                .procs
+                .iter()
+                .any(|p| !p.stealer.is_empty() || is_due(p.deadline, now_ns))
     }
 
     /// Whether any timer is set at all.
     pub(crate) fn has_timers(&self) -> bool {
-        self.procs.iter().any(|p| p.deadline.load(Ordering::Relaxed) != u64::MAX)
+        // ORDERING: Relaxed, see `is_due`.
+        self.procs
+            .iter()
+            .any(|p| p.deadline.load(Ordering::Relaxed) != u64::MAX)
     }
 }
 
@@ -346,17 +364,6 @@ impl Sched {
         shared.idle.take();
         self.wake_monitor(shared);
         Some(p)
-    }
-
-    /// Takes this P, if nobody uses it.
-    pub(crate) fn take_idle_one(&mut self, shared: &Shared, wanted: &Processor) -> bool {
-        let Some(at) = self.idle_procs.iter().position(|p| p.id == wanted.id) else {
-            return false;
-        };
-        self.idle_procs.swap_remove(at);
-        shared.idle.take();
-        self.wake_monitor(shared);
-        true
     }
 
     /// Something runs again: the monitor has to watch it.
@@ -401,7 +408,9 @@ impl Sched {
         machine.woken_to_search.store(search, Ordering::Relaxed);
         p.lease.grant(machine);
         // ORDERING: Release hands the P and the flag over (Acquire in `adopt`).
-        machine.handed.store(std::ptr::from_ref(p).cast_mut(), Ordering::Release);
+        machine
+            .handed
+            .store(std::ptr::from_ref(p).cast_mut(), Ordering::Release);
         kick
     }
 

@@ -15,8 +15,8 @@ const SWEEPS: usize = 4;
 /// `count`. Go: `randomOrder`.
 pub(crate) fn order(count: usize, random: u32) -> impl Iterator<Item = usize> {
     let random = random as usize;
-    let start = if count == 0 { 0 } else { random % count };
-    let mut step = if count == 0 { 1 } else { random / count % count + 1 };
+    let start = random.checked_rem(count).unwrap_or(0);
+    let mut step = random.checked_div(count).map_or(1, |rest| rest % count + 1);
     while count > 0 && gcd(step, count) != 1 {
         step += 1;
     }
@@ -56,7 +56,9 @@ impl Machine {
     fn sweep(&self, p: Held<'static>, last: bool) -> Option<TaskRef> {
         let now = if last { clock::now_ns() } else { 0 };
         for slot in order(self.shared.procs.slots(), self.random()) {
-            let Some(victim) = self.shared.procs.get(slot) else { continue };
+            let Some(victim) = self.shared.procs.get(slot) else {
+                continue;
+            };
             if victim.id == p.id {
                 continue;
             }
@@ -86,7 +88,11 @@ mod tests {
                 assert_eq!(sorted, (0..count).collect::<Vec<_>>());
                 orders.insert(visited);
             }
-            assert!(orders.len() >= count.min(8), "{count} processors, {} orders", orders.len());
+            assert!(
+                orders.len() >= count.min(8),
+                "{count} processors, {} orders",
+                orders.len()
+            );
         }
     }
 }

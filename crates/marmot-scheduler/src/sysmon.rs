@@ -51,7 +51,11 @@ struct Sight {
 }
 
 impl Sight {
-    const NOTHING: Sight = Sight { machine: std::ptr::null(), tick: 0, since: 0 };
+    const NOTHING: Sight = Sight {
+        machine: std::ptr::null(),
+        tick: 0,
+        since: 0,
+    };
 }
 
 /// The monitor of one runtime.
@@ -91,7 +95,9 @@ impl Monitor {
         let mut stuck = Vec::new();
         let mut serving = false;
         for slot in 0..slots {
-            let Some(p) = self.shared.procs.get(slot) else { continue };
+            let Some(p) = self.shared.procs.get(slot) else {
+                continue;
+            };
             match self.glance(slot, p) {
                 Look::Idle | Look::Moving => serving |= !p.retire.load(Ordering::Relaxed),
                 Look::Stuck(case) => stuck.push(case),
@@ -116,8 +122,22 @@ impl Monitor {
         let before = self.sights[slot];
         let same = polling && std::ptr::eq(before.machine, m) && before.tick == tick;
         let since = if same { before.since } else { self.now };
-        self.sights[slot] = Sight { machine: m, tick, since };
-        if polling { Look::Stuck(Case { p, m, tick, since, again: same }) } else { Look::Moving }
+        self.sights[slot] = Sight {
+            machine: m,
+            tick,
+            since,
+        };
+        if polling {
+            Look::Stuck(Case {
+                p,
+                m,
+                tick,
+                since,
+                again: same,
+            })
+        } else {
+            Look::Moving
+        }
     }
 
     /// Deals with a P whose machine is in a poll. `true`: look again soon.
@@ -194,7 +214,9 @@ impl Monitor {
 
     /// Hands the P of a stuck machine to another one.
     fn hand_off(&self, case: &Case, how: u8) {
-        let Some(kick) = self.take_away(case, how) else { return };
+        let Some(kick) = self.take_away(case, how) else {
+            return;
+        };
         if let Some(kick) = kick {
             self.shared.act(kick);
         }
@@ -214,7 +236,9 @@ impl Monitor {
             return None;
         }
         let tid = case.m.tid.load(Ordering::Relaxed);
-        case.m.cpu_at_loss.store(sys::cpu_ns(tid), Ordering::Relaxed);
+        case.m
+            .cpu_at_loss
+            .store(sys::cpu_ns(tid), Ordering::Relaxed);
         case.m.detached.store(how, Ordering::Relaxed);
         if let Some(g) = crate::snapshot::polled(case.m) {
             g.temper.store(temper::HOG, Ordering::Relaxed);
@@ -254,8 +278,7 @@ impl Monitor {
 
     fn poll_is_late(&self) -> bool {
         let shared = self.shared;
-        shared.driver.has_waiters()
-            && self.now.saturating_sub(shared.driver_polled_at()) >= POLL_NS
+        shared.driver.has_waiters() && self.now.saturating_sub(shared.driver_polled_at()) >= POLL_NS
     }
 
     /// Timers and sockets that nobody watches.

@@ -26,7 +26,9 @@ pub(crate) fn try_start(machine: &'static Machine) -> io::Result<()> {
     let shared = machine.shared;
     if shared.lock().threads > shared.config.max_threads {
         let limit = shared.config.max_threads;
-        return Err(io::Error::other(format!("thread exhaustion: the runtime has {limit} threads")));
+        return Err(io::Error::other(format!(
+            "thread exhaustion: the runtime has {limit} threads"
+        )));
     }
     let builder = thread::Builder::new().name(format!("{}-{}", shared.config.name, machine.id));
     let builder = match shared.config.stack_bytes {
@@ -39,7 +41,7 @@ pub(crate) fn try_start(machine: &'static Machine) -> io::Result<()> {
 fn main(machine: &'static Machine) {
     let _ours = OurThread::new();
     // A machine's thread is the same for as long as it lives; a spare one keeps its name.
-    let _ = machine.thread.set(thread::current());
+    drop(machine.thread.set(thread::current()));
     machine.tid.store(sys::gettid(), Ordering::Relaxed);
     sys::sharpen_timers();
     panic::polls_here(true);
@@ -55,7 +57,11 @@ fn undo(machine: &'static Machine, error: &io::Error) {
     sched.threads -= 1;
     sched.spare.push(machine);
     let handed = machine.handed.swap(null_mut(), Ordering::Acquire);
-    let p = shared.procs.iter().find(|p| std::ptr::eq(*p, handed)).expect("it was handed a P");
+    let p = shared
+        .procs
+        .iter()
+        .find(|p| std::ptr::eq(*p, handed))
+        .expect("it was handed a P");
     if machine.woken_to_search.swap(false, Ordering::Relaxed) {
         shared.idle.end_search();
     }
@@ -129,7 +135,9 @@ impl Inspector {
 
 /// How many threads this process has; `None` where that cannot be known.
 pub(crate) fn process_threads() -> Option<usize> {
-    std::fs::read_dir("/proc/self/task").ok().map(Iterator::count)
+    std::fs::read_dir("/proc/self/task")
+        .ok()
+        .map(Iterator::count)
 }
 
 #[cfg(target_os = "linux")]
@@ -155,7 +163,10 @@ pub(crate) mod sys {
         // The kernel's number for "the CPU clock of thread TID": its complement, shifted, with
         // the bits for one thread and for scheduled time.
         let clock = (!tid << 3) | 0b110;
-        let mut time = libc::timespec { tv_sec: 0, tv_nsec: 0 };
+        let mut time = libc::timespec {
+            tv_sec: 0,
+            tv_nsec: 0,
+        };
         // SAFETY: the pointer is to a timespec of ours.
         let failed = unsafe { libc::clock_gettime(clock, &raw mut time) };
         if failed != 0 {

@@ -40,6 +40,8 @@ mod real {
     }
 
     /// Whether membarrier has been registered. Written before any machine starts.
+    // ORDERING: Relaxed; machines start after it is written, by threads that came through
+    // `register`.
     static MEMBARRIER: AtomicBool = AtomicBool::new(false);
 
     /// Asks the kernel for membarrier; without it both fences are full ones. Before the first

@@ -11,7 +11,10 @@
 //! the joiner's waker: the join handle while `JWAKER` is clear; whoever finishes may read it
 //! while `JWAKER` is set; whoever frees the cell drops it.
 
-#![expect(unsafe_code, reason = "polls the future under the right that State gives out")]
+#![expect(
+    unsafe_code,
+    reason = "polls the future under the right that State gives out"
+)]
 
 use std::cell::UnsafeCell;
 use std::future::Future;
@@ -40,7 +43,7 @@ pub(crate) struct Vtable {
     /// Moves the output to the place given. By the output's owner, once.
     pub(crate) take_output: unsafe fn(NonNull<Header>, *mut ()),
     /// Where the joiner's waker is.
-    pub(crate) joiner: unsafe fn(NonNull<Header>) -> NonNull<UnsafeCell<Option<Waker>>>,
+    pub(crate) joiner: unsafe fn(NonNull<Header>) -> *mut Option<Waker>,
 }
 
 /// How a cell keeps an output until it is taken.
@@ -95,7 +98,11 @@ struct Cell<F: Future, K: Keep<F::Output>> {
 impl<F: Future, K: Keep<F::Output>> Cell<F, K> {
     /// Whether a cell of the slab can hold this future and its output.
     const FITS: bool = size_of::<Self>() <= MAX_BYTES && align_of::<Self>() <= MAX_ALIGN;
-    const CLASS: u8 = if Self::FITS { slab::class_of(size_of::<Self>()) } else { 0 };
+    const CLASS: u8 = if Self::FITS {
+        slab::class_of(size_of::<Self>())
+    } else {
+        0
+    };
     const VTABLE: &'static Vtable = &Vtable {
         poll: poll::<F, K>,
         cancel: cancel::<F, K>,
@@ -135,30 +142,44 @@ where
     F: Future + Send + 'static,
     K: Keep<F::Output>,
 {
-    assert!(Cell::<F, K>::FITS, "a boxed future and its output fit a cell");
+    assert!(
+        Cell::<F, K>::FITS,
+        "a boxed future and its output fit a cell"
+    );
     let class = Cell::<F, K>::CLASS;
     let header = current::alloc_cell(class);
     let cell = header.cast::<Cell<F, K>>().as_ptr();
     // SAFETY: the slab gave us the cell; the class is large enough for the type, and cells
-    // are aligned to `MAX_ALIGN`. Only `vtable` of the header is written as plain memory, and
+    // are aligned to `MAX_ALIGN`.
+    let vtable = unsafe { &raw mut (*cell).header.vtable };
+    // SAFETY: in the cell. It is the only field of the header that is plain memory, and
     // whoever walks the slab never reads it.
-    unsafe { (&raw mut (*cell).header.vtable).write(Cell::<F, K>::VTABLE) };
-    // SAFETY: as above; the stage is nobody's, and what it held was dropped.
-    unsafe { (&raw mut (*cell).stage).write(UnsafeCell::new(Stage::Future(future))) };
-    // SAFETY: as above.
-    unsafe { (&raw mut (*cell).joiner).write(UnsafeCell::new(None)) };
+    unsafe { vtable.write(Cell::<F, K>::VTABLE) };
+    // SAFETY: as for the vtable.
+    let stage = unsafe { &raw mut (*cell).stage };
+    // SAFETY: in the cell; the stage is nobody's, and what it held was dropped.
+    unsafe { stage.write(UnsafeCell::new(Stage::Future(future))) };
+    // SAFETY: as for the vtable.
+    let joiner = unsafe { &raw mut (*cell).joiner };
+    // SAFETY: in the cell, which was freed without a waker in it.
+    unsafe { joiner.write(UnsafeCell::new(None)) };
     // SAFETY: all fields are set; the header's other fields are atomics, valid since the
     // chunk was zeroed.
     let fresh = unsafe { header.as_ref() };
     fresh.state.reset();
     // ORDERING: Relaxed for the fields, published by the id's Release to a dump (Acquire in
     // `snapshot`), and by the queue to the machine.
-    fresh.shared.store(std::ptr::from_ref(birth.shared).cast_mut(), Ordering::Relaxed);
+    fresh.shared.store(
+        std::ptr::from_ref(birth.shared).cast_mut(),
+        Ordering::Relaxed,
+    );
     let birthplace = std::ptr::from_ref(birth.birthplace).cast_mut();
     fresh.birthplace.store(birthplace, Ordering::Relaxed);
     fresh.parent.store(birth.parent, Ordering::Relaxed);
     fresh.temper.store(temper::UNKNOWN, Ordering::Relaxed);
-    fresh.waits_at.store(std::ptr::null_mut(), Ordering::Relaxed);
+    fresh
+        .waits_at
+        .store(std::ptr::null_mut(), Ordering::Relaxed);
     fresh.reason.store(0, Ordering::Relaxed);
     fresh.id.store(birth.id, Ordering::Release);
     TaskRef(header)
@@ -175,7 +196,7 @@ pub(crate) unsafe fn free(task: TaskRef) {
     // SAFETY: the vtable belongs to the cell.
     let joiner = unsafe { (header.vtable.joiner)(task.0) };
     // SAFETY: no handle and no poller is left that could touch the joiner's waker.
-    let waker = unsafe { (*joiner.as_ref().get()).take() };
+    let waker = unsafe { &mut *joiner }.take();
     header.id.store(0, Ordering::Relaxed);
     // ORDERING: Release keeps the 0 before what is written into the free cell from here on: a
     // dump that reads any of that finds the id changed (Acquire fence in `snapshot::read`).
@@ -195,7 +216,7 @@ unsafe fn poll<F: Future, K: Keep<F::Output>>(
 ) -> Poll<()> {
     // SAFETY: the vtable is that of this kind of cell, and the poller alone may touch the
     // stage.
-    let stage = unsafe { &mut *(*header.cast::<Cell<F, K>>().as_ptr()).stage.get() };
+    let stage = unsafe { &mut *stage_of::<F, K>(header) };
     let polled = catch_unwind(AssertUnwindSafe(|| {
         let Stage::Future(future) = &mut *stage else {
             unreachable!("a runnable task has its future")
@@ -220,7 +241,7 @@ unsafe fn poll<F: Future, K: Keep<F::Output>>(
 /// The caller holds RUN, and the stage holds the future.
 unsafe fn cancel<F: Future, K: Keep<F::Output>>(header: NonNull<Header>) {
     // SAFETY: as in `poll`.
-    let stage = unsafe { &mut *(*header.cast::<Cell<F, K>>().as_ptr()).stage.get() };
+    let stage = unsafe { &mut *stage_of::<F, K>(header) };
     replace::<F, K::Kept>(stage, Err(JoinError::cancelled()));
 }
 
@@ -244,7 +265,7 @@ fn replace<F, T>(stage: &mut Stage<F, T>, output: Output<T>) {
 /// The caller owns the output.
 unsafe fn drop_output<F: Future, K: Keep<F::Output>>(header: NonNull<Header>) {
     // SAFETY: the owner of the output alone may touch the stage.
-    let stage = unsafe { &mut *(*header.cast::<Cell<F, K>>().as_ptr()).stage.get() };
+    let stage = unsafe { &mut *stage_of::<F, K>(header) };
     // SAFETY: the caller has the cell, whose header is only shared.
     let header = unsafe { header.as_ref() };
     if let Stage::Output(Err(error)) = std::mem::replace(stage, Stage::Empty) {
@@ -259,7 +280,7 @@ unsafe fn drop_output<F: Future, K: Keep<F::Output>>(header: NonNull<Header>) {
 /// The caller owns the output, and `place` is valid for a write of `Output<F::Output>`.
 unsafe fn take_output<F: Future, K: Keep<F::Output>>(header: NonNull<Header>, place: *mut ()) {
     // SAFETY: as in `drop_output`.
-    let stage = unsafe { &mut *(*header.cast::<Cell<F, K>>().as_ptr()).stage.get() };
+    let stage = unsafe { &mut *stage_of::<F, K>(header) };
     let Stage::Output(output) = std::mem::replace(stage, Stage::Empty) else {
         panic!("a JoinHandle polled after it gave its output");
     };
@@ -272,12 +293,18 @@ unsafe fn take_output<F: Future, K: Keep<F::Output>>(header: NonNull<Header>, pl
 /// # Safety
 ///
 /// The header is that of a live cell of this kind.
-unsafe fn joiner<F: Future, K: Keep<F::Output>>(
-    header: NonNull<Header>,
-) -> NonNull<UnsafeCell<Option<Waker>>> {
+unsafe fn joiner<F: Future, K: Keep<F::Output>>(header: NonNull<Header>) -> *mut Option<Waker> {
+    let cell = header.cast::<Cell<F, K>>().as_ptr();
     // SAFETY: the vtable is that of this kind of cell; no reference is made.
-    let field = unsafe { &raw mut (*header.cast::<Cell<F, K>>().as_ptr()).joiner };
-    NonNull::new(field).expect("a field of a cell is not null")
+    UnsafeCell::raw_get(unsafe { &raw const (*cell).joiner })
+}
+
+/// Where the stage is. The header is that of a cell of this kind.
+fn stage_of<F: Future, K: Keep<F::Output>>(header: NonNull<Header>) -> *mut StageOf<F, K> {
+    let cell = header.cast::<Cell<F, K>>().as_ptr();
+    // SAFETY: callers are the functions of this kind's vtable, called with its cells; no
+    // reference is made.
+    UnsafeCell::raw_get(unsafe { &raw const (*cell).stage })
 }
 
 /// One poll of a task that its caller has the right to poll, with all that its end entails
@@ -319,7 +346,7 @@ fn end(task: TaskRef) {
         let joiner = unsafe { (header.vtable.joiner)(task.0) };
         // SAFETY: JWAKER was set when the task finished, after which the handle no longer
         // writes the field; the last reference drops it.
-        if let Some(waker) = unsafe { &*joiner.as_ref().get() } {
+        if let Some(waker) = unsafe { &*joiner } {
             waker.wake_by_ref();
         }
     }

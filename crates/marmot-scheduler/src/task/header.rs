@@ -25,6 +25,9 @@ pub(crate) mod temper {
 }
 
 /// The beginning of every cell.
+// ORDERING: Relaxed for all fields but `state` and `id`: what a dump reads is a glance, made
+// whole by the seqlock of `id` (Release in `cell::place`, fences in `cell::free` and
+// `snapshot::read`); what a machine reads was published by the queue the task came through.
 #[repr(C)]
 pub(crate) struct Header {
     pub(crate) state: State,

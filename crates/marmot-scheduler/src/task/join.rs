@@ -1,6 +1,9 @@
 //! The handle that waits for a goroutine's end, and what it gives.
 
-#![expect(unsafe_code, reason = "takes the output that State says is the handle's")]
+#![expect(
+    unsafe_code,
+    reason = "takes the output that State says is the handle's"
+)]
 
 use std::any::Any;
 use std::fmt;
@@ -158,12 +161,20 @@ impl<T> Unpin for JoinHandle<T> {}
 impl<T> JoinHandle<T> {
     /// The handle that `cell::make` counted.
     pub(crate) fn of(task: TaskRef) -> JoinHandle<T> {
-        JoinHandle { task: Some(task), polled: false, output: PhantomData }
+        JoinHandle {
+            task: Some(task),
+            polled: false,
+            output: PhantomData,
+        }
     }
 
     /// A handle of a goroutine that was cut off before it began: its runtime is gone.
     pub(crate) fn cut_off() -> JoinHandle<T> {
-        JoinHandle { task: None, polled: false, output: PhantomData }
+        JoinHandle {
+            task: None,
+            polled: false,
+            output: PhantomData,
+        }
     }
 
     fn header(&self) -> Option<&Header> {
@@ -223,7 +234,8 @@ impl<T> JoinHandle<T> {
         // SAFETY: the cell lives.
         let joiner = unsafe { (header.vtable.joiner)(task.0) };
         // SAFETY: a shared look while JWAKER may be set: both sides only read then.
-        let same = unsafe { (*joiner.as_ref().get()).as_ref() }
+        let same = unsafe { &*joiner }
+            .as_ref()
             .is_some_and(|waker| waker.will_wake(cx.waker()));
         if self.polled && same {
             return !header.state.is_done();
@@ -234,7 +246,7 @@ impl<T> JoinHandle<T> {
         self.polled = true;
         // SAFETY: JWAKER is clear and the task not seen done while we cleared it: only the
         // handle touches the field.
-        let old = unsafe { (*joiner.as_ref().get()).replace(cx.waker().clone()) };
+        let old = unsafe { &mut *joiner }.replace(cx.waker().clone());
         let waits = header.state.set_join_waker();
         drop(old);
         waits
@@ -246,9 +258,15 @@ impl<T> Future for JoinHandle<T> {
 
     #[track_caller]
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        let Some(task) = self.task else { return Poll::Ready(Err(JoinError::cancelled())) };
+        let Some(task) = self.task else {
+            return Poll::Ready(Err(JoinError::cancelled()));
+        };
         if !self.is_finished() && self.leave_waker(task, cx) {
-            note::set(WaitReason::Join, task.0.as_ptr() as usize, Location::caller());
+            note::set(
+                WaitReason::Join,
+                task.0.as_ptr() as usize,
+                Location::caller(),
+            );
             return Poll::Pending;
         }
         Poll::Ready(self.take(task))
@@ -269,7 +287,7 @@ impl<T> Drop for JoinHandle<T> {
             let joiner = unsafe { (header.vtable.joiner)(task.0) };
             // SAFETY: JWAKER was set and is clear now, before the task was done: the field is
             // the handle's.
-            waker = unsafe { (*joiner.as_ref().get()).take() };
+            waker = unsafe { &mut *joiner }.take();
         }
         if header.state.drop_join() {
             // SAFETY: done, and the output was the handle's.
@@ -285,7 +303,9 @@ impl<T> Drop for JoinHandle<T> {
 
 impl<T> fmt::Debug for JoinHandle<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("JoinHandle").field("finished", &self.is_finished()).finish()
+        f.debug_struct("JoinHandle")
+            .field("finished", &self.is_finished())
+            .finish()
     }
 }
 
@@ -312,7 +332,8 @@ impl AbortHandle {
     #[must_use]
     pub fn is_finished(&self) -> bool {
         // SAFETY: the handle's reference keeps the cell alive.
-        self.task.is_none_or(|task| unsafe { task.0.as_ref() }.state.is_done())
+        self.task
+            .is_none_or(|task| unsafe { task.0.as_ref() }.state.is_done())
     }
 }
 
@@ -340,7 +361,9 @@ impl Drop for AbortHandle {
 
 impl fmt::Debug for AbortHandle {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("AbortHandle").field("finished", &self.is_finished()).finish()
+        f.debug_struct("AbortHandle")
+            .field("finished", &self.is_finished())
+            .finish()
     }
 }
 

@@ -65,15 +65,24 @@ pub(crate) fn install_hook() {
 
 /// Notes where the panic happened. `false`, always: nothing is printed here.
 fn remember(info: &PanicHookInfo<'_>) -> bool {
-    let place = info.location().map_or_else(|| "unknown place".to_owned(), Location::to_string);
-    let site = Site { place, backtrace: Backtrace::capture() };
-    let _ = LAST.try_with(|last| last.replace(Some(site)));
+    let place = info
+        .location()
+        .map_or_else(|| "unknown place".to_owned(), Location::to_string);
+    let site = Site {
+        place,
+        backtrace: Backtrace::capture(),
+    };
+    // A thread that is ending keeps no site.
+    drop(LAST.try_with(|last| last.replace(Some(site))));
     false
 }
 
 impl Caught {
     pub(crate) fn new(payload: Box<dyn Any + Send>) -> Caught {
-        Caught { payload, site: LAST.with(RefCell::take) }
+        Caught {
+            payload,
+            site: LAST.with(RefCell::take),
+        }
     }
 
     fn text(&self) -> &str {
@@ -81,7 +90,9 @@ impl Caught {
         if let Some(text) = payload.downcast_ref::<&'static str>() {
             return text;
         }
-        payload.downcast_ref::<String>().map_or("(a value that is no text)", String::as_str)
+        payload
+            .downcast_ref::<String>()
+            .map_or("(a value that is no text)", String::as_str)
     }
 }
 
@@ -103,7 +114,7 @@ pub(crate) fn unobserved(caught: &Caught, header: &Header) {
         (Some(hook), _) => hook(&report(caught, &whose)),
         (None, Panic::Crash) => crash(caught, &whose),
         (None, Panic::Report) => {
-            let _ = std::io::stderr().write_all(report(caught, &whose).as_bytes());
+            print(&report(caught, &whose));
         }
     }
 }
@@ -138,7 +149,11 @@ impl Whose {
 }
 
 fn report(caught: &Caught, whose: &Whose) -> String {
-    let mut out = format!("goroutine {} panicked: {}\n", whose.id, indent(caught.text()));
+    let mut out = format!(
+        "goroutine {} panicked: {}\n",
+        whose.id,
+        indent(caught.text())
+    );
     whose.tell(caught, &mut out);
     out
 }
@@ -147,6 +162,11 @@ fn crash(caught: &Caught, whose: &Whose) -> ! {
     let mut out = format!("panic: {}\n", indent(caught.text()));
     whose.tell(caught, &mut out);
     die(&out)
+}
+
+/// Prints to stderr; where that fails there is nobody to tell.
+pub(crate) fn print(text: &str) {
+    drop(std::io::stderr().write_all(text.as_bytes()));
 }
 
 /// Keeps later lines of a text from looking like the first of a report, as Go does.
@@ -159,12 +179,19 @@ fn indent(text: &str) -> String {
 pub(crate) fn die(words: &str) -> ! {
     static FIRST: std::sync::Mutex<()> = std::sync::Mutex::new(());
     let guard = FIRST.lock();
-    let _ = std::io::stderr().write_all(words.as_bytes());
+    print(words);
     std::mem::forget(guard);
     std::process::exit(2)
 }
 
 /// The main goroutine panicked: as Go, the process ends whatever the policy is.
 pub(crate) fn crash_main(caught: &Caught) -> ! {
-    crash(caught, &Whose { id: 1, born: None, parent: 0 })
+    crash(
+        caught,
+        &Whose {
+            id: 1,
+            born: None,
+            parent: 0,
+        },
+    )
 }

@@ -14,7 +14,10 @@
 //! Chunks are never unmapped and a cell never changes its class. So a header can be read at
 //! any time, and walking the chunks finds every goroutine: no registry, no lock per spawn.
 
-#![expect(unsafe_code, reason = "raw cells: carved from chunks, linked through their headers")]
+#![expect(
+    unsafe_code,
+    reason = "raw cells: carved from chunks, linked through their headers"
+)]
 
 use std::alloc::{Layout, alloc_zeroed, handle_alloc_error};
 use std::ptr::{NonNull, null_mut};
@@ -58,7 +61,10 @@ struct Magazine {
 }
 
 impl Magazine {
-    const EMPTY: Magazine = Magazine { head: null_mut(), len: 0 };
+    const EMPTY: Magazine = Magazine {
+        head: null_mut(),
+        len: 0,
+    };
 
     #[inline]
     fn pop(&mut self) -> Option<NonNull<Header>> {
@@ -94,7 +100,14 @@ pub(crate) struct Cache([Pair; CLASSES]);
 
 impl Cache {
     pub(crate) const fn new() -> Cache {
-        Cache([const { Pair { cur: Magazine::EMPTY, prev: Magazine::EMPTY } }; CLASSES])
+        Cache(
+            [const {
+                Pair {
+                    cur: Magazine::EMPTY,
+                    prev: Magazine::EMPTY,
+                }
+            }; CLASSES],
+        )
     }
 
     /// A free cell of this class; its header's atomics are valid, its id is 0.
@@ -137,7 +150,9 @@ impl Pair {
         if self.cur.len == 0 {
             self.cur = depot(class).take(class);
         }
-        self.cur.pop().expect("the depot gives a magazine with cells")
+        self.cur
+            .pop()
+            .expect("the depot gives a magazine with cells")
     }
 
     #[cold]
@@ -182,7 +197,9 @@ static DEPOTS: [Mutex<Depot>; CLASSES] = [const {
 
 fn depot(class: u8) -> MutexGuard<'static, Depot> {
     // A panic in here can only be a failed allocation of the list; the cells are intact.
-    DEPOTS[usize::from(class)].lock().unwrap_or_else(PoisonError::into_inner)
+    DEPOTS[usize::from(class)]
+        .lock()
+        .unwrap_or_else(PoisonError::into_inner)
 }
 
 impl Depot {
@@ -218,7 +235,9 @@ impl Depot {
         let layout = Layout::from_size_align(CHUNK, STEP).expect("a valid layout");
         // SAFETY: the layout's size is not zero.
         let chunk = unsafe { alloc_zeroed(layout) };
-        let Some(known) = NonNull::new(chunk) else { handle_alloc_error(layout) };
+        let Some(known) = NonNull::new(chunk) else {
+            handle_alloc_error(layout)
+        };
         self.chunks.push(known);
         self.chunk = chunk;
         self.carved = 0;
@@ -231,7 +250,10 @@ pub(crate) fn alloc_loose(class: u8) -> NonNull<Header> {
     if depot.loose.len == 0 {
         depot.loose = depot.take(class);
     }
-    depot.loose.pop().expect("the depot gives a magazine with cells")
+    depot
+        .loose
+        .pop()
+        .expect("the depot gives a magazine with cells")
 }
 
 /// Takes a cell back from a thread without a cache.
@@ -255,7 +277,11 @@ pub(crate) fn walk(mut visit: impl FnMut(NonNull<Header>)) {
             (depot.chunks.clone(), depot.chunk, depot.carved)
         };
         for chunk in chunks {
-            let end = if chunk.as_ptr() == last { carved } else { CHUNK };
+            let end = if chunk.as_ptr() == last {
+                carved
+            } else {
+                CHUNK
+            };
             let bytes = bytes_of(class);
             for cell in 0..end / bytes {
                 // SAFETY: below `end`, which is at most the chunk's size.

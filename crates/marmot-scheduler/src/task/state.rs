@@ -101,6 +101,7 @@ const fn refs(word: usize) -> usize {
 
 impl State {
     /// A task that is about to be queued, with a join handle beside its life.
+    #[cfg(test)]
     pub(crate) fn new() -> State {
         State(AtomicUsize::new(Self::SPAWNED))
     }
@@ -120,7 +121,11 @@ impl State {
         // ORDERING: Acquire sees what the wakers that set SCHED wrote before (AcqRel in the
         // wakes), and what the previous poll left (AcqRel in `pause`).
         let word = self.0.load(Ordering::Acquire);
-        debug_assert_eq!(word & (SCHED | RUN | DONE), SCHED, "a queued task is runnable");
+        debug_assert_eq!(
+            word & (SCHED | RUN | DONE),
+            SCHED,
+            "a queued task is runnable"
+        );
         let word = if refs(word) == 1 {
             // ORDERING: Relaxed, nobody else has a reference: see "The unshared path".
             self.0.store(word ^ (SCHED | RUN), Ordering::Relaxed);
@@ -129,7 +134,11 @@ impl State {
             // ORDERING: AcqRel as above; an RMW because wakers write this word too.
             self.0.fetch_xor(SCHED | RUN, Ordering::AcqRel)
         };
-        if word & CANCEL == 0 { Start::Poll } else { Start::Cancel }
+        if word & CANCEL == 0 {
+            Start::Poll
+        } else {
+            Start::Cancel
+        }
     }
 
     /// Gives the right back after a poll that returned `Pending`.
@@ -142,12 +151,20 @@ impl State {
             // from a queue, which publishes it. But a runtime that ends while this poll went on
             // takes the future without a queue (Acquire in `seize`).
             self.0.store(word & !RUN, Ordering::Release);
-            return if word & SCHED == 0 { Pause::Lost } else { Pause::Woken };
+            return if word & SCHED == 0 {
+                Pause::Lost
+            } else {
+                Pause::Woken
+            };
         }
         // ORDERING: Release hands the future to the poll that the next wake leads to
         // (Acquire in `start`); Acquire sees what a waker that set SCHED wrote.
         let word = self.0.fetch_and(!RUN, Ordering::AcqRel);
-        if word & SCHED == 0 { Pause::Waiting } else { Pause::Woken }
+        if word & SCHED == 0 {
+            Pause::Waiting
+        } else {
+            Pause::Woken
+        }
     }
 
     /// Gives the right back for a task that wants to go on later; the caller queues it.
@@ -184,12 +201,20 @@ impl State {
         // frees the cell.
         let word = self.0.load(Ordering::Acquire);
         if refs(word) == 1 {
-            return Finish { joined: false, wake_joiner: false, last: true };
+            return Finish {
+                joined: false,
+                wake_joiner: false,
+                last: true,
+            };
         }
         // ORDERING: Release publishes the output to the joiner (Acquire in `is_done`);
         // Acquire sees the joiner's waker (Release in `set_join_waker`).
         let word = self.0.fetch_xor(RUN | DONE, Ordering::AcqRel);
-        Finish { joined: word & JOIN != 0, wake_joiner: word & JWAKER != 0, last: false }
+        Finish {
+            joined: word & JOIN != 0,
+            wake_joiner: word & JWAKER != 0,
+            last: false,
+        }
     }
 
     /// Wakes, keeping the waker's reference.
@@ -212,7 +237,10 @@ impl State {
             let next = (word | SCHED) - REF;
             // ORDERING: AcqRel as in `wake_by_ref`; and for the dropped reference as in
             // `drop_ref`.
-            match self.0.compare_exchange_weak(word, next, Ordering::AcqRel, Ordering::Acquire) {
+            match self
+                .0
+                .compare_exchange_weak(word, next, Ordering::AcqRel, Ordering::Acquire)
+            {
                 Ok(_) => return (duty(word), refs(word) == 1),
                 Err(now) => word = now,
             }
@@ -264,14 +292,24 @@ impl State {
     /// Announces the joiner's waker, which has been written. `false`: the task is done.
     pub(crate) fn set_join_waker(&self) -> bool {
         // ORDERING: Release publishes the waker to `finish`; Acquire sees the output if DONE.
-        self.update(|word| if word & DONE == 0 { Some(word | JWAKER) } else { None })
+        self.update(|word| {
+            if word & DONE == 0 {
+                Some(word | JWAKER)
+            } else {
+                None
+            }
+        })
     }
 
     /// Takes the announcement back, so that the waker may be changed. `false`: the task is
     /// done or no waker is set, and the field stays as it is.
     pub(crate) fn unset_join_waker(&self) -> bool {
         self.update(|word| {
-            if word & (DONE | JWAKER) == JWAKER { Some(word & !JWAKER) } else { None }
+            if word & (DONE | JWAKER) == JWAKER {
+                Some(word & !JWAKER)
+            } else {
+                None
+            }
         })
     }
 
@@ -288,7 +326,9 @@ impl State {
     pub(crate) fn drop_join_fresh(&self) -> bool {
         // ORDERING: Release for the dropped reference, as in `drop_ref`; nothing is read.
         let (old, new) = (Self::SPAWNED, SCHED | REF);
-        self.0.compare_exchange(old, new, Ordering::Release, Ordering::Relaxed).is_ok()
+        self.0
+            .compare_exchange(old, new, Ordering::Release, Ordering::Relaxed)
+            .is_ok()
     }
 
     /// What the task does, for a dump: a glance, outdated at once.
@@ -305,7 +345,9 @@ impl State {
 
     fn update(&self, next: impl Fn(usize) -> Option<usize>) -> bool {
         // ORDERING: AcqRel on success and Acquire on failure, as the callers say.
-        self.0.fetch_update(Ordering::AcqRel, Ordering::Acquire, next).is_ok()
+        self.0
+            .fetch_update(Ordering::AcqRel, Ordering::Acquire, next)
+            .is_ok()
     }
 }
 
@@ -323,7 +365,11 @@ pub(crate) enum Glance {
 }
 
 fn duty(before: usize) -> Duty {
-    if before & (SCHED | RUN | DONE) == 0 { Duty::Enqueue } else { Duty::Nothing }
+    if before & (SCHED | RUN | DONE) == 0 {
+        Duty::Enqueue
+    } else {
+        Duty::Nothing
+    }
 }
 
 #[cfg(all(test, not(marmot_loom)))]
