@@ -54,7 +54,8 @@ pub(crate) struct End {
 /// Something that can be cancelled: what a context and its `Cancel` share.
 #[derive(Debug)]
 pub(crate) struct Node {
-    /// [`LIVE`], or how it ended. Written under the lock, once.
+    /// [`LIVE`], or how it ended: what the state says, to be read without its lock. (Under
+    /// the lock it is not read: loom's search would then overlook those who read it outside.)
     status: AtomicU8,
     /// The nearest one above that can be cancelled.
     parent: Weak<Node>,
@@ -68,8 +69,8 @@ pub(crate) struct Node {
 struct State {
     /// Where it stands in the parent's list.
     place: Option<Key>,
-    /// Set together with the status.
-    cause: Option<Cause>,
+    /// How it ended.
+    end: Option<End>,
     children: WaitQueue<Weak<Node>>,
     /// Those who wait for the end. Taken out as a whole by it; a place is void afterwards.
     waiters: WaitQueue<Waker>,
@@ -90,7 +91,7 @@ impl Node {
             late,
             state: Mutex::new(State {
                 place: None,
-                cause: None,
+                end: None,
                 children: WaitQueue::new(),
                 waiters: WaitQueue::new(),
                 funcs: WaitQueue::new(),
@@ -108,7 +109,7 @@ impl Node {
     fn join(self: &Arc<Self>, parent: &Arc<Node>) {
         let entry = Arc::downgrade(self);
         let mut above = parent.lock();
-        if let Some(end) = parent.end_in(&above) {
+        if let Some(end) = above.end.clone() {
             drop(above);
             return self.end(&end);
         }
@@ -135,14 +136,7 @@ impl Node {
     /// How it has ended, with the cause.
     pub(crate) fn how(&self) -> Option<End> {
         self.error()?;
-        self.end_in(&self.lock())
-    }
-
-    fn end_in(&self, state: &State) -> Option<End> {
-        Some(End {
-            error: self.error()?,
-            cause: state.cause.clone(),
-        })
+        self.lock().end.clone()
     }
 
     /// What to give as the cause if its own time runs out.
@@ -172,9 +166,8 @@ impl Node {
     /// parent's list.
     fn mark(&self, end: &End, walk: &mut Walk) -> Option<Key> {
         let mut state = self.lock();
-        // ORDERING: Relaxed, only written under this lock.
-        if self.status.load(Ordering::Relaxed) == LIVE {
-            state.cause.clone_from(&end.cause);
+        if state.end.is_none() {
+            state.end = Some(end.clone());
             // ORDERING: Release pairs with the Acquire in `error`. Without it one who sees
             // the end without the lock might not see what led to it.
             self.status.store(end.error as u8, Ordering::Release);
@@ -209,11 +202,11 @@ impl Node {
             return true;
         }
         if self.stands(*place, waker) {
-            return self.is_ended();
+            return false;
         }
         let mut fresh = waker.clone();
         let mut state = self.lock();
-        if self.is_ended() {
+        if state.end.is_some() {
             *place = None;
             return true;
         }
@@ -250,7 +243,7 @@ impl Node {
     /// Has this function run at the end; `None` if it has ended.
     pub(crate) fn add_func(self: &Arc<Self>, func: Arc<Func>) -> Option<Key> {
         let mut state = self.lock();
-        if self.is_ended() {
+        if state.end.is_some() {
             drop(state);
             // Here and not under the lock: it may be the last reference.
             drop(func);
@@ -275,7 +268,7 @@ impl Node {
     /// Keeps the timer that will end it; drops it if it has ended meanwhile.
     pub(crate) fn keep_timer(&self, timer: Sleep) {
         let mut state = self.lock();
-        if !self.is_ended() {
+        if state.end.is_none() {
             state.timer = Some(timer);
             return;
         }
@@ -319,10 +312,9 @@ impl Walk {
         while let Some(func) = state.funcs.pop_front() {
             self.funcs.push(func);
         }
-        // Under the lock, and harmless: a timer owns a weak reference to this node, and an
-        // anchor is never the last reference, for the walk has one.
+        // Under the lock, and harmless: all it owns is a weak reference to this node. (The
+        // anchor goes when the functions have been taken off their lists.)
         state.timer = None;
-        state.anchor = None;
     }
 
     /// Starts the functions and calls the wakers, with no lock held.
@@ -344,6 +336,11 @@ impl Node {
     /// How many wait for its end.
     pub(crate) fn waiters(&self) -> usize {
         self.lock().waiters.len()
+    }
+
+    /// Whether a timer will end it.
+    pub(crate) fn has_timer(&self) -> bool {
+        self.lock().timer.is_some()
     }
 
     /// How many functions are to run.
