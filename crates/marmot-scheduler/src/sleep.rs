@@ -103,6 +103,11 @@ impl Machine {
         if self.shared.is_closing() {
             return false;
         }
+        // The P looked gone while the monitor tried to take it, and failed: under its lock
+        // that is settled, and the P is here.
+        if self.held().is_some() {
+            return true;
+        }
         sched.enlist(self.shared, self);
         drop(sched);
         self.cache().give_back();
@@ -184,5 +189,50 @@ impl Machine {
         sched.threads -= 1;
         drop(sched);
         shared.thread_ended.notify_all();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::mpsc;
+    use std::time::Duration;
+
+    use crate::builder::{Config, Deadlock, Panic};
+    use crate::driver::{Driver, NoDriver};
+    use crate::machine::Machine;
+    use crate::processor::Processor;
+    use crate::shared::Shared;
+
+    fn config() -> Config {
+        Config {
+            panic: Panic::Report,
+            deadlock: Deadlock::Off,
+            on_deadlock: None,
+            on_panic: None,
+            max_threads: 1,
+            hog_cap: 2,
+            stack_bytes: None,
+            name: "test".to_owned(),
+            seed: 1,
+        }
+    }
+
+    #[test]
+    fn a_machine_whose_processor_was_taken_in_vain_does_not_sleep_on_it() {
+        let (done, ended) = mpsc::channel();
+        // On a thread of its own: a machine that goes to sleep here is never woken.
+        std::thread::spawn(move || {
+            let shared = Shared::leak(Box::new(NoDriver::default()), config());
+            let p = shared.procs.add(Processor::new(0, shared.driver.open_lane()));
+            let m: &'static Machine = Box::leak(Box::new(Machine::new(shared, 0)));
+            m.set_proc(Some(p));
+            // The monitor's attempt is over, and the P is the machine's again.
+            p.lease.grant(m);
+            let goes_on = m.sleep();
+            let nobody_sleeps = shared.lock().nobody_sleeps();
+            done.send((goes_on, nobody_sleeps)).expect("the test waits");
+        });
+        let outcome = ended.recv_timeout(Duration::from_secs(10));
+        assert_eq!(outcome, Ok((true, true)), "it keeps its P and goes on");
     }
 }
