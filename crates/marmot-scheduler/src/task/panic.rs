@@ -20,8 +20,8 @@ use std::sync::atomic::Ordering;
 use super::header::Header;
 use crate::builder::Panic;
 
-/// The payload with which [`goexit`](crate::goexit) unwinds.
-pub(crate) struct Goexit;
+/// The payload with which [`goexit`](crate::goexit) unwinds: the one that every crate knows.
+pub(crate) use marmot_wait::Goexit;
 
 /// A panic that was caught, with where it happened.
 pub(crate) struct Caught {
