@@ -235,12 +235,12 @@ fn alphabets() -> [Vec<String>; 2] {
 
 /// The letters before main's last line, and those after it. On several Ps the first letters may
 /// be quicker than main's second line.
-fn letters(run: &Run) -> Result<(Vec<&str>, Vec<&str>), String> {
+fn letters(run: &Run, one_p: bool) -> Result<(Vec<&str>, Vec<&str>), String> {
     let rest = run.stdout.strip_prefix("Start Goroutines\n");
     let rest = rest.ok_or("the first line is wrong")?;
     let second = rest.split_once("Waiting To Finish\n");
     let (early, rest) = second.ok_or("the second line is missing")?;
-    if run.one_p && !early.is_empty() {
+    if one_p && !early.is_empty() {
         return Err("letters before the second line".to_owned());
     }
     let (before, after) = rest
@@ -265,20 +265,20 @@ fn terminated(run: &Run) -> Verdict {
 }
 
 pub(crate) fn p17(run: &Run) -> Verdict {
-    let (before, after) = letters(run)?;
+    let (before, after) = letters(run, run.one_p)?;
     both_alphabets(&before, run.one_p)?;
     exactly(&after, &[] as &[&str])?;
     terminated(run)
 }
 
 pub(crate) fn p17a(run: &Run) -> Verdict {
-    let (before, after) = letters(run)?;
+    let (before, after) = letters(run, run.one_p)?;
     beginnings(&[before, after].concat(), &alphabets())?;
     terminated(run)
 }
 
 pub(crate) fn p17b(run: &Run) -> Verdict {
-    let (before, after) = letters(run)?;
+    let (before, after) = letters(run, run.one_p)?;
     both_alphabets(&before, run.one_p)?;
     exactly(&after, &[] as &[&str])?;
     died_of_deadlock(run)
@@ -286,7 +286,7 @@ pub(crate) fn p17b(run: &Run) -> Verdict {
 
 /// One alphabet at least; then main's last line, or the panic of the second `done`.
 pub(crate) fn p17c(run: &Run) -> Verdict {
-    let (before, after) = letters(run)?;
+    let (before, after) = letters(run, run.one_p)?;
     beginnings(&[before.clone(), after].concat(), &alphabets())?;
     let whole = |alphabet: &Vec<String>| {
         interleaving(&only(&before, alphabet), std::slice::from_ref(alphabet))
@@ -308,8 +308,9 @@ fn only<'a>(got: &[&'a str], stream: &[String]) -> Vec<&'a str> {
     got.iter().filter(mine).copied().collect()
 }
 
+/// It sets two Ps itself, whatever the environment says.
 pub(crate) fn p19(run: &Run) -> Verdict {
-    let (before, after) = letters(run)?;
+    let (before, after) = letters(run, false)?;
     both_alphabets(&before, false)?;
     exactly(&after, &[] as &[&str])?;
     terminated(run)
