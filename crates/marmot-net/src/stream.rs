@@ -54,8 +54,19 @@ bytes!(sockets::UnixStream);
 impl<T: Bytes> Socket<T> {
     #[inline]
     fn read_some(&self, io: &T, buf: &mut [u8]) -> io::Result<usize> {
-        self.evented()
-            .try_some(Direction::Read, buf.len(), |_| io.read(buf))
+        let read = self
+            .evented()
+            .try_some(Direction::Read, buf.len(), |_| io.read(buf));
+        self.not_our_end(read)
+    }
+
+    /// An end that our own `close` has made is none: the next look tells of the closing.
+    #[inline]
+    fn not_our_end(&self, read: io::Result<usize>) -> io::Result<usize> {
+        if matches!(read, Ok(0)) && self.evented().is_closed() {
+            return Err(io::ErrorKind::Interrupted.into());
+        }
+        read
     }
 
     #[inline]
@@ -66,8 +77,10 @@ impl<T: Bytes> Socket<T> {
 
     fn read_some_vectored(&self, io: &T, bufs: &mut [IoSliceMut<'_>]) -> io::Result<usize> {
         let len = bufs.iter().map(|buf| buf.len()).sum();
-        self.evented()
-            .try_some(Direction::Read, len, |_| io.read_vectored(bufs))
+        let read = self
+            .evented()
+            .try_some(Direction::Read, len, |_| io.read_vectored(bufs));
+        self.not_our_end(read)
     }
 
     fn write_some_vectored(&self, io: &T, bufs: &[IoSlice<'_>]) -> io::Result<usize> {

@@ -216,15 +216,21 @@ impl<T: Descriptor> Evented<T> {
     pub fn try_io<R>(
         &self,
         direction: Direction,
-        attempt: impl FnOnce(&T) -> io::Result<R>,
+        mut attempt: impl FnMut(&T) -> io::Result<R>,
     ) -> io::Result<R> {
-        let seen = self.source.readiness().seen();
-        refused(seen.verdict(direction))?;
-        let tried = attempt(self.get_ref());
-        if would_block(&tried) {
-            self.source.readiness().clear(direction, seen);
+        loop {
+            let seen = self.source.readiness().seen();
+            refused(seen.verdict(direction))?;
+            let tried = attempt(self.get_ref());
+            match &tried {
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                    self.source.readiness().clear(direction, seen);
+                }
+                _ => {}
+            }
+            return tried;
         }
-        tried
     }
 
     /// One try of a *stream* to move up to `len` bytes, to be made inside of an attempt: if
@@ -293,6 +299,8 @@ impl<T: Descriptor> Evented<T> {
                     self.source.readiness().clear(direction, seen);
                 }
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                // It failed because our side closed it meanwhile, and that is what is told.
+                Err(_) if self.is_closed() => {}
                 _ => return Poll::Ready(tried),
             }
         }
@@ -327,10 +335,6 @@ impl<T: Descriptor> Evented<T> {
         note::set(WaitReason::IoWait, self.get_ref().number(), place);
         Poll::Pending
     }
-}
-
-fn would_block<R>(tried: &io::Result<R>) -> bool {
-    matches!(tried, Err(error) if error.kind() == io::ErrorKind::WouldBlock)
 }
 
 /// Go's words for what our side has done.

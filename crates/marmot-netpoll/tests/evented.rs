@@ -185,3 +185,32 @@ fn a_descriptor_taken_back_can_be_registered_again() {
         1
     );
 }
+
+#[test]
+fn a_try_that_fails_because_it_was_closed_meanwhile_says_so() {
+    within(LIMIT, || {
+        let (ours, _theirs) = pair();
+        let tried: io::Result<()> = block_on(ours.io(Direction::Read, |_| {
+            ours.close();
+            Err(io::ErrorKind::InvalidInput.into())
+        }));
+        assert_eq!(
+            tried.expect_err("closed").kind(),
+            io::ErrorKind::NotConnected
+        );
+    });
+}
+
+#[test]
+fn an_interrupted_try_is_made_again() {
+    let (ours, _theirs) = pair();
+    let mut interrupted = false;
+    let tried = ours.try_io(Direction::Write, |mut socket| {
+        if std::mem::replace(&mut interrupted, true) {
+            socket.write(b"x")
+        } else {
+            Err(io::ErrorKind::Interrupted.into())
+        }
+    });
+    assert_eq!(tried.expect("room"), 1);
+}
