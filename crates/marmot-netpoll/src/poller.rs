@@ -229,6 +229,9 @@ impl Poller {
         let sleeps = timeout != Some(Duration::ZERO);
         let turn = if sleeps {
             self.wait_for_turn(bell, timeout)
+        } else if self.waiting.count() == 0 {
+            // Nobody to wake: what there is stays in the kernel until somebody waits.
+            None
         } else {
             lock(&self.turn)
                 .kernel

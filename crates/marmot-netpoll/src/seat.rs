@@ -137,8 +137,8 @@ impl Seat {
     /// Waits for events for at most `timeout` (for ever if `None`), and wakes whom they
     /// concern. Gives how many were woken.
     ///
-    /// With a zero timeout it only looks, and if another thread is at the poller not even
-    /// that. Otherwise it waits for its turn at the poller too, as part of `timeout`. It may
+    /// With a zero timeout it only looks, and not even that if nobody waits, or another
+    /// thread is at the poller. Otherwise it waits for its turn at the poller too, as part of `timeout`. It may
     /// come back early with nothing: after an interrupt or a signal, or if somebody sleeps on
     /// this seat already. The wakers are called on this thread, with no lock held.
     ///

@@ -11,7 +11,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use marmot_netpoll::{Direction, Evented, Interest, Poller, Seat, pipes};
-use marmot_testing::{until, within};
+use marmot_testing::{ByHand, until, within};
 use marmot_wait::park::block_on;
 
 const LIMIT: Duration = Duration::from_secs(20);
@@ -197,5 +197,21 @@ fn a_wait_that_is_dropped_is_no_longer_counted_and_loses_nothing() {
         assert_eq!(poller.waiting_count(), 1);
         drop(third);
         assert_eq!(poller.waiting_count(), 0);
+    });
+}
+
+#[test]
+fn a_look_wakes_those_whose_time_has_come() {
+    within(LIMIT, || {
+        let poller = Poller::new().expect("a poller");
+        poller.add_driver();
+        let (mut sender, receiver) = pipe(&poller);
+        let mut read = ByHand::new(byte(&receiver));
+        read.expect_pending();
+        assert_eq!(poller.poll(Some(Duration::ZERO)).expect("a look"), 0);
+        sender.write_all(b"!").expect("room");
+        assert_eq!(poller.poll(Some(Duration::ZERO)).expect("a look"), 1);
+        assert_eq!(read.wakes(), 1);
+        assert_eq!(read.expect_ready(), b'!');
     });
 }
