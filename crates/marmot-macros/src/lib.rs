@@ -20,7 +20,8 @@ pub fn select_impl(input: proc_macro::TokenStream) -> proc_macro::TokenStream {
 ///
 /// The function is an `async fn` or a plain `fn`, without arguments, of any return type that
 /// `main` may have. It runs as an ordinary goroutine on a runtime made for it. When it returns
-/// the process ends; goroutines that are still alive are cut off, as in Go.
+/// the process ends; goroutines that are still alive are cut off, as in Go. An `Err` is printed,
+/// and the exit status is 1. The value need not be `Send`: the goroutine itself reports it.
 ///
 /// ```ignore
 /// use marmot::prelude::*;
