@@ -348,3 +348,67 @@ impl Node {
         self.lock().funcs.len()
     }
 }
+
+#[cfg(all(test, not(marmot_loom)))]
+mod tests {
+    use std::sync::Arc;
+    use std::task::Waker;
+    use std::time::Duration;
+
+    use crate::context::Context;
+    use crate::tree::Node;
+
+    fn node(ctx: &Context) -> &Arc<Node> {
+        ctx.node().expect("it can be cancelled")
+    }
+
+    #[test]
+    fn what_has_ended_or_is_gone_is_off_the_parents_list() {
+        let (parent, cancel) = Context::background().with_cancel();
+        let one = parent.with_cancel();
+        let two = parent.with_timeout(Duration::from_secs(3600));
+        let three = parent.with_value(7).with_cancel();
+        assert_eq!(node(&parent).children(), 3);
+        one.1.cancel();
+        assert_eq!(node(&parent).children(), 2);
+        drop(three);
+        assert_eq!(node(&parent).children(), 1);
+        let (free, _free) = parent.without_cancel().with_cancel();
+        assert_eq!(node(&parent).children(), 1, "a free one was never on it");
+        assert!(node(&two.0).has_timer());
+        cancel.cancel();
+        assert_eq!(node(&parent).children(), 0);
+        assert!(!node(&two.0).has_timer());
+        drop((one, two, free));
+        let (_late, _cancel) = parent.with_cancel();
+        assert_eq!(node(&parent).children(), 0, "born ended");
+    }
+
+    #[test]
+    fn who_stops_waiting_is_off_the_line_and_the_end_clears_it() {
+        let (ctx, cancel) = Context::background().with_cancel();
+        let (mut one, mut two) = (None, None);
+        assert!(!node(&ctx).poll(&mut one, Waker::noop()));
+        assert!(!node(&ctx).poll(&mut two, Waker::noop()));
+        assert_eq!(node(&ctx).waiters(), 2);
+        node(&ctx).leave(&mut one);
+        assert_eq!(node(&ctx).waiters(), 1);
+        cancel.cancel();
+        assert_eq!(node(&ctx).waiters(), 0);
+        node(&ctx).leave(&mut two);
+    }
+
+    #[test]
+    fn a_stopped_function_is_off_the_lists_of_all_ancestors() {
+        let (top, cancel) = Context::background().with_cancel();
+        let (middle, _middle) = top.with_cancel();
+        let (bottom, _bottom) = middle.with_value(7).with_cancel();
+        let (one, _two) = (bottom.after_func(|| ()), middle.after_func(|| ()));
+        let funcs = || [&top, &middle, &bottom].map(|ctx| node(ctx).funcs());
+        assert_eq!(funcs(), [2, 2, 1]);
+        assert!(one.stop());
+        assert_eq!(funcs(), [1, 1, 0]);
+        cancel.cancel();
+        assert_eq!(funcs(), [0, 0, 0]);
+    }
+}

@@ -215,7 +215,6 @@ impl fmt::Debug for Limiter {
 ///
 /// Dropping it keeps the tokens taken.
 #[derive(Debug)]
-#[must_use = "it says how long to wait"]
 pub struct Reservation {
     limiter: Limiter,
     /// Absent if it failed, or was cancelled.
