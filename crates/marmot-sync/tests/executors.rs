@@ -12,7 +12,9 @@ use std::task::Poll;
 
 use futures::executor::ThreadPool;
 use futures::future::{poll_fn, select};
-use marmot_sync::{Cond, Mutex, Notify, RwLock, Semaphore, WaitGroup};
+use marmot_sync::{
+    Cond, Mutex, Notify, Once, OnceCell, OnceValue, RwLock, Semaphore, WaitGroup, singleflight,
+};
 use support::{Rng, within_seconds};
 
 type Task = Pin<Box<dyn Future<Output = ()> + Send>>;
@@ -221,6 +223,47 @@ fn notifications_reach_somebody_even_if_those_told_give_up() {
             }
             drop(guard);
         }));
+        group
+    });
+}
+
+#[test]
+fn work_done_once_may_be_asked_for_from_tasks_that_move_between_threads() {
+    under_each(|spawn| {
+        let group = WaitGroup::new();
+        let once = Arc::new((
+            Once::new(),
+            OnceCell::new(),
+            OnceValue::new(async || {
+                turn().await;
+                3
+            }),
+            singleflight::Group::new(),
+            AtomicUsize::new(0),
+        ));
+        for _ in 0..6 {
+            let (guard, once) = (group.guard(), Arc::clone(&once));
+            spawn(Box::pin(async move {
+                let (first, cell, value, calls, times) = &*once;
+                let count = async || {
+                    turn().await;
+                    times.fetch_add(1, Ordering::SeqCst) + 1
+                };
+                first
+                    .call_once(async || {
+                        count().await;
+                    })
+                    .await;
+                assert!(times.load(Ordering::SeqCst) >= 1);
+                let filled = *cell.get_or_init(async || count().await).await;
+                let tried = cell.get_or_try_init(async || Err(count().await)).await;
+                assert_eq!((filled, tried), (2, Ok(&2)));
+                assert_eq!(*value.get().await, 3);
+                let (answer, _) = calls.run("key", async { 4 }).await;
+                assert_eq!((answer, times.load(Ordering::SeqCst)), (4, 2));
+                drop(guard);
+            }));
+        }
         group
     });
 }

@@ -1,10 +1,11 @@
 //! The mutex in every interleaving.
 //!
-//! Planted bugs and the models that find them: `unlock` with Relaxed, `try_lock` with Relaxed
-//! (`the_next_holder_sees_what_the_last_one_wrote`); an announcement that leaves QUEUED out,
-//! `abandon` that passes no wake-up on, a hand-off that does not say so to its waiter
-//! (`a_waiter_that_leaves_does_not_take_the_wake_up_with_it`,
-//! `a_lock_handed_to_one_that_leaves_is_handed_on`: each then hangs).
+//! Planted bugs and the models that find them: Relaxed in `unlock` or `try_lock` (all),
+//! in `barge`, `lock_or_announce` or either store of `unlock_slow` (those with one that
+//! leaves); an announcement that leaves QUEUED out (all hang); `abandon` that passes no
+//! wake-up on (`a_waiter_that_leaves_does_not_take_the_wake_up_with_it` hangs); a hand-off that
+//! does not say so to its waiter, `abandon` that keeps a lock that was handed over
+//! (`a_lock_handed_to_one_that_leaves_is_handed_on` hangs).
 
 use std::future::{Future, poll_fn};
 use std::pin::pin;

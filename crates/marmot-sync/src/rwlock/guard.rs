@@ -1,5 +1,10 @@
 //! A read-write lock, held: the way to its value.
 
+#![expect(
+    unsafe_code,
+    reason = "reaches the value under the raw lock that the guard holds"
+)]
+
 use std::fmt;
 use std::marker::PhantomData;
 use std::mem;

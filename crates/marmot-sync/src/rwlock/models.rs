@@ -1,10 +1,10 @@
 //! The read-write lock in every interleaving.
 //!
-//! Planted bugs and the models that find them: `unlock_write` or `unlock_read` with Relaxed,
-//! `try_read` or `try_write` with Relaxed (`readers_see_whole_writes`,
-//! `a_writer_comes_after_the_readers_it_waited_for`); `last_reader_out` that serves without
-//! looking at the state again, `abandon_write` that admits no readers
-//! (`readers_held_back_by_a_writer_that_leaves_come_in`: hangs).
+//! Planted bugs and the models that find them: Relaxed in `unlock_write`, `unlock_read`,
+//! `try_read`, `try_write`, `enter_or_announce`, `hand_on`, or in the load of
+//! `last_reader_out`, and serving there without a look at the state (`readers_see_whole_writes`,
+//! `a_writer_comes_after_the_readers_it_waited_for`); `abandon_write` that admits no readers
+//! (`readers_held_back_by_a_writer_that_leaves_come_in` hangs).
 
 use std::future::{Future, poll_fn};
 use std::pin::pin;

@@ -316,9 +316,13 @@ impl RawRwLock {
         let mut state = self.state.load(Ordering::Relaxed);
         loop {
             let entered = step(state);
-            // ORDERING: Acquire as in `try_read` and `try_write`. Announcing is an exchange
-            // even where it changes nothing, so that the last one out is either before it,
-            // and seen, or after it, and sees QUEUED.
+            if entered.is_none() && state & QUEUED != 0 {
+                // Announced already: the last one out sees it, and serves the lines once we
+                // are in one of them.
+                return false;
+            }
+            // ORDERING: Acquire as in `try_read` and `try_write`. Announcing publishes nothing;
+            // what follows is published by the lines' lock.
             match self.state.compare_exchange_weak(
                 state,
                 entered.unwrap_or(state | QUEUED),
@@ -356,8 +360,9 @@ impl RawRwLock {
         gone = lines.writers.remove(key);
         if !admitted && lines.writers.is_empty() && !self.is_written() {
             let readers = lines.admit_readers(&mut owed);
-            // ORDERING: Acquire as in `try_read`, passed on through the lines' lock.
-            self.state.fetch_add(readers, Ordering::Acquire);
+            // ORDERING: Relaxed: the last writer went out before QUEUED was set, and whoever
+            // set it did so with Acquire and under the lines' lock, which passes that on.
+            self.state.fetch_add(readers, Ordering::Relaxed);
         }
         self.announce_if_empty(&lines);
         drop(lines);

@@ -1,9 +1,12 @@
 //! The semaphore in every interleaving.
 //!
-//! Planted bugs and the models that find them: `release` with Relaxed, `try_acquire` with
-//! Relaxed (`what_was_done_under_a_permit_is_seen_under_the_next`); an announcement that does
-//! not set QUEUED, or that is skipped where QUEUED is set already, `abandon` that serves
-//! nobody (`permits_of_one_that_leaves_reach_the_one_that_stays`: each then hangs).
+//! Planted bugs and the models that find them: `release` or `try_acquire` or
+//! `take_or_announce` with Relaxed (`what_was_done_under_a_permit_is_seen_under_the_next`);
+//! `serve_line` that loads with Relaxed
+//! (`a_large_request_sees_what_was_done_under_each_of_the_small_ones`); an announcement that
+//! does not set QUEUED (most of them hang); `abandon` that keeps its permits
+//! (`permits_of_one_that_leaves_reach_the_one_that_stays` hangs) or serves nobody
+//! (`a_large_request_that_leaves_does_not_hold_up_a_small_one` hangs).
 
 use std::future::{Future, poll_fn};
 use std::pin::pin;
@@ -17,7 +20,7 @@ use loom::thread;
 use super::Semaphore;
 
 struct Guarded {
-    semaphore: Semaphore,
+    semaphore: Arc<Semaphore>,
     value: UnsafeCell<usize>,
 }
 
@@ -27,8 +30,12 @@ unsafe impl Sync for Guarded {}
 
 impl Guarded {
     fn new(permits: usize) -> Arc<Guarded> {
+        Guarded::around(&Arc::new(Semaphore::new(permits)))
+    }
+
+    fn around(semaphore: &Arc<Semaphore>) -> Arc<Guarded> {
         Arc::new(Guarded {
-            semaphore: Semaphore::new(permits),
+            semaphore: Arc::clone(semaphore),
             value: UnsafeCell::new(0),
         })
     }
@@ -61,22 +68,44 @@ fn what_was_done_under_a_permit_is_seen_under_the_next() {
 }
 
 #[test]
-fn a_large_request_gets_the_permits_of_two_small_ones() {
+fn a_large_request_sees_what_was_done_under_each_of_the_small_ones() {
     loom::model(|| {
-        let guarded = Guarded::new(2);
+        let semaphore = Arc::new(Semaphore::new(2));
         let small: Vec<_> = (0..2)
             .map(|_| {
-                guarded.semaphore.try_acquire(1).unwrap().forget();
+                semaphore.try_acquire(1).unwrap().forget();
+                let guarded = Guarded::around(&semaphore);
                 let there = Arc::clone(&guarded);
-                thread::spawn(move || there.semaphore.release(1))
+                let thread = thread::spawn(move || {
+                    there.add_one();
+                    there.semaphore.release(1);
+                });
+                (guarded, thread)
             })
             .collect();
-        drop(block_on(guarded.semaphore.acquire(2)));
-        for one in small {
-            one.join().unwrap();
+        drop(block_on(semaphore.acquire(2)));
+        for (guarded, thread) in small {
+            guarded.add_one();
+            thread.join().unwrap();
         }
-        assert_eq!(guarded.semaphore.available(), 2);
-        assert!(guarded.semaphore.try_acquire(2).is_some());
+        assert!(semaphore.try_acquire(2).is_some());
+    });
+}
+
+#[test]
+fn a_large_request_that_leaves_does_not_hold_up_a_small_one() {
+    loom::model(|| {
+        let semaphore = Arc::new(Semaphore::new(2));
+        semaphore.try_acquire(1).unwrap().forget();
+        let leaving = Arc::clone(&semaphore);
+        let leaver = thread::spawn(move || {
+            block_on(async {
+                let mut wait = pin!(leaving.acquire(2));
+                poll_fn(|cx| Poll::Ready(wait.as_mut().poll(cx).is_ready())).await
+            });
+        });
+        block_on(semaphore.acquire(1)).forget();
+        leaver.join().unwrap();
     });
 }
 

@@ -142,9 +142,13 @@ impl RawSemaphore {
             } else {
                 state | QUEUED
             };
-            // ORDERING: Acquire as in `try_acquire`. Announcing is an exchange even where it
-            // changes nothing, so that a `release` is either before it, and its permits are
-            // seen, or after it, and sees QUEUED.
+            if next == state {
+                // Announced already: whoever releases next sees it, and serves the line once
+                // we are in it.
+                return false;
+            }
+            // ORDERING: Acquire as in `try_acquire`. Announcing publishes nothing; what follows
+            // is published by the line's lock.
             match self.state.compare_exchange_weak(
                 state,
                 next,

@@ -1,8 +1,8 @@
 //! The wait group in every interleaving.
 //!
-//! Planted bugs and the models that find them: `add` with Release only, or with Acquire only
-//! (`a_wait_sees_the_work_of_all`); an announcement that is skipped where QUEUED is set
-//! already (`a_waiter_that_leaves_takes_nothing_from_the_other`).
+//! Planted bugs and the models that find them: `add` with Release only, or with Acquire only,
+//! `is_done` with Relaxed, `done_or_announce` with either load Relaxed (`a_wait_sees_the_work_of_all`);
+//! an announcement that does not set QUEUED (both hang).
 
 use std::future::{Future, poll_fn};
 use std::pin::pin;

@@ -152,11 +152,15 @@ impl RawWaitGroup {
 
     /// Whether the count is zero; if not, says that somebody waits. Under the line's lock.
     fn done_or_announce(&self) -> bool {
-        // ORDERING: Acquire as in `is_done`, here and below.
+        // ORDERING: Acquire as in `is_done`.
         let mut state = self.state.load(Ordering::Acquire);
         while count(state) != 0 {
-            // An exchange even where it changes nothing: a step to zero is either before it,
-            // and seen here, or after it, and sees QUEUED.
+            if state & QUEUED != 0 {
+                // Announced already: the step to zero sees it, and releases the line once we
+                // are in it.
+                return false;
+            }
+            // ORDERING: Acquire as above, for the failure that shows a step to zero.
             match self.state.compare_exchange_weak(
                 state,
                 state | QUEUED,
