@@ -159,7 +159,8 @@ fn stress<P: Protocol>(protocol: &Arc<P>, duration: Duration) -> Outcome {
     let number = Arc::new(Number(CachePadded::new(UnsafeCell::new(0))));
     let stop = Arc::new(AtomicBool::new(false));
     let machine = {
-        let (protocol, number, stop) = (Arc::clone(protocol), Arc::clone(&number), Arc::clone(&stop));
+        let (protocol, number, stop) =
+            (Arc::clone(protocol), Arc::clone(&number), Arc::clone(&stop));
         thread::spawn(move || machine(&*protocol, &number, &stop))
     };
     let (mut revokes, mut refused) = (0, 0);
@@ -179,7 +180,12 @@ fn stress<P: Protocol>(protocol: &Arc<P>, duration: Duration) -> Outcome {
     let regions = machine.join().expect("the machine does not panic");
     // A lost count is one that was overwritten; both sides may have overwritten the other's.
     let lost = (regions + revokes).abs_diff(number.get());
-    Outcome { lost, regions, revokes, refused }
+    Outcome {
+        lost,
+        regions,
+        revokes,
+        refused,
+    }
 }
 
 /// How many regions had the number.
@@ -205,8 +211,12 @@ fn loses_nothing(kind: FenceKind) {
         eprintln!("skipped: this system has no {kind:?}");
         return;
     }
-    let Outcome { lost, regions, revokes, refused } =
-        within(PATIENCE, || stress(&Leased::new(), duration()));
+    let Outcome {
+        lost,
+        regions,
+        revokes,
+        refused,
+    } = within(PATIENCE, || stress(&Leased::new(), duration()));
     eprintln!("{kind:?}: {regions} regions, {revokes} revokes, {refused} refused, {lost} lost");
     assert_eq!(lost, 0);
     assert!(regions > 0 && revokes > 0, "both sides had the number");
@@ -244,5 +254,8 @@ fn without_the_heavy_fence_counts_are_lost() {
         lost
     });
     eprintln!("without the heavy fence: {lost} lost");
-    assert!(lost > 0, "the stress on {cores} cores could not tell a broken lease from a good one");
+    assert!(
+        lost > 0,
+        "the stress on {cores} cores could not tell a broken lease from a good one"
+    );
 }

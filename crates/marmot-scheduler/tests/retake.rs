@@ -164,7 +164,12 @@ fn start(rt: Handle, ledger: &Arc<Ledger>, mut rng: Rng, depth: u32) -> JoinHand
         Ledger::add(&inside.steps_done, done);
         Ledger::add(&inside.ended, 1);
     };
-    rt.spawn(Alone { future: Box::pin(future), busy: false, polls: 0, ledger: Arc::clone(ledger) })
+    rt.spawn(Alone {
+        future: Box::pin(future),
+        busy: false,
+        polls: 0,
+        ledger: Arc::clone(ledger),
+    })
 }
 
 type Step<'a> = Pin<Box<dyn Future<Output = ()> + Send + 'a>>;
@@ -225,8 +230,9 @@ async fn wake_oneself() {
 fn load(rt: &Runtime, ledger: &Arc<Ledger>, rng: &mut Rng, how_long: Duration) {
     let end = Instant::now() + how_long;
     while Instant::now() < end {
-        let wave: Vec<_> =
-            (0..50).map(|_| start(rt.handle(), ledger, rng.fork(), 4)).collect();
+        let wave: Vec<_> = (0..50)
+            .map(|_| start(rt.handle(), ledger, rng.fork(), 4))
+            .collect();
         for handle in wave {
             rt.block_on(handle).expect("no goroutine panics");
         }
@@ -234,7 +240,9 @@ fn load(rt: &Runtime, ledger: &Arc<Ledger>, rng: &mut Rng, how_long: Duration) {
     ledger.stop.store(true, Ordering::Relaxed);
     until(PATIENCE, "every goroutine has ended", || ledger.all_ended());
     ledger.assert_even();
-    until(PATIENCE, "the runtime knows it", || rt.handle().num_goroutine() == 0);
+    until(PATIENCE, "the runtime knows it", || {
+        rt.handle().num_goroutine() == 0
+    });
 }
 
 #[test]
@@ -244,7 +252,12 @@ fn nothing_is_lost_or_doubled_while_the_monitor_takes_processors() {
         for procs in [1, 2, 4] {
             let rt = runtime(procs);
             let ledger = Arc::new(Ledger::default());
-            load(&rt, &ledger, &mut rng, stretched(Duration::from_millis(1600)));
+            load(
+                &rt,
+                &ledger,
+                &mut rng,
+                stretched(Duration::from_millis(1600)),
+            );
             let stats = rt.handle().stats();
             eprintln!(
                 "{procs} Ps: {} goroutines, {} steps, taken from {} blocked and {} burning, {} threads",
@@ -255,7 +268,10 @@ fn nothing_is_lost_or_doubled_while_the_monitor_takes_processors() {
                 stats.threads,
             );
             if procs == 1 {
-                assert!(stats.handoffs_blocked > 0, "no P was ever taken: no stress at all");
+                assert!(
+                    stats.handoffs_blocked > 0,
+                    "no P was ever taken: no stress at all"
+                );
             }
         }
     });
@@ -277,7 +293,12 @@ fn the_number_of_processors_changes_under_load() {
                 let _ = handle.gomaxprocs(Some(2));
             })
         };
-        load(&rt, &ledger, &mut rng, stretched(Duration::from_millis(1000)));
+        load(
+            &rt,
+            &ledger,
+            &mut rng,
+            stretched(Duration::from_millis(1000)),
+        );
         changer.join().expect("the changer does not panic");
         assert_eq!(rt.handle().gomaxprocs(None), 2);
         // All Ps that there should be are usable: two goroutines that need each other's
@@ -310,7 +331,12 @@ fn spawns_and_wakes_of_foreign_threads_are_not_lost_under_load() {
                     })
                 })
                 .collect();
-            load(&rt, &ledger, &mut rng, stretched(Duration::from_millis(700)));
+            load(
+                &rt,
+                &ledger,
+                &mut rng,
+                stretched(Duration::from_millis(700)),
+            );
             for thread in foreign {
                 thread.join().expect("the foreign thread does not panic");
             }
@@ -359,7 +385,11 @@ fn balanced(counts: &[AtomicU64; 2]) -> bool {
 
 /// A goroutine that goes on until it is dropped, holding a token; now and then it burns or
 /// blocks, starts another, or waits for what never comes.
-fn endless(rt: Handle, counts: &Arc<[AtomicU64; 2]>, rng: &mut Rng) -> impl Future<Output = ()> + Send + use<> {
+fn endless(
+    rt: Handle,
+    counts: &Arc<[AtomicU64; 2]>,
+    rng: &mut Rng,
+) -> impl Future<Output = ()> + Send + use<> {
     let token = Token::new(counts);
     let counts = Arc::clone(counts);
     let mut rng = rng.fork();
@@ -399,15 +429,20 @@ fn an_abort_under_load_drops_every_future_once() {
             while Instant::now() < end {
                 abort_round(&rt, &counts, &mut rng);
             }
-            until(PATIENCE, "every future has been dropped", || balanced(&counts));
-            until(PATIENCE, "no goroutine is left", || rt.handle().num_goroutine() == 0);
+            until(PATIENCE, "every future has been dropped", || {
+                balanced(&counts)
+            });
+            until(PATIENCE, "no goroutine is left", || {
+                rt.handle().num_goroutine() == 0
+            });
         }
     });
 }
 
 fn abort_round(rt: &Runtime, counts: &Arc<[AtomicU64; 2]>, rng: &mut Rng) {
-    let mut handles: Vec<_> =
-        (0..20).map(|_| rt.spawn(endless(rt.handle(), counts, rng))).collect();
+    let mut handles: Vec<_> = (0..20)
+        .map(|_| rt.spawn(endless(rt.handle(), counts, rng)))
+        .collect();
     let others: Vec<_> = handles.iter().map(JoinHandle::abort_handle).collect();
     rng.shuffle(&mut handles);
     let there = thread::spawn(move || others.iter().for_each(|handle| handle.abort()));
@@ -425,7 +460,11 @@ fn abort_round(rt: &Runtime, counts: &Arc<[AtomicU64; 2]>, rng: &mut Rng) {
 fn a_shutdown_under_load_drops_every_future_once() {
     watched(|| {
         let mut rng = rng();
-        let rounds = if stretched(Duration::from_secs(1)) > Duration::from_secs(1) { 200 } else { 12 };
+        let rounds = if stretched(Duration::from_secs(1)) > Duration::from_secs(1) {
+            200
+        } else {
+            12
+        };
         for round in 0..rounds {
             let rt = runtime(1 + round % 3);
             let counts = Arc::new([AtomicU64::new(0), AtomicU64::new(0)]);
@@ -446,9 +485,13 @@ fn a_shutdown_under_load_drops_every_future_once() {
             rt.shutdown_timeout(PATIENCE);
             stop.store(true, Ordering::Relaxed);
             for thread in foreign {
-                thread.join().expect("spawning on a closed runtime does not panic");
+                thread
+                    .join()
+                    .expect("spawning on a closed runtime does not panic");
             }
-            until(PATIENCE, "every future has been dropped", || balanced(&counts));
+            until(PATIENCE, "every future has been dropped", || {
+                balanced(&counts)
+            });
         }
     });
 }
@@ -476,8 +519,14 @@ fn a_waker_that_panics_takes_no_thread_with_it() {
             let mut cx = Context::from_waker(&waker);
             assert!(Pin::new(&mut handle).poll(&mut cx).is_pending());
             begin.set();
-            until(PATIENCE, "the waker was called", || bomb.0.load(Ordering::Relaxed) == round);
-            assert_eq!(rt.block_on(rt.spawn(async { 7 })).unwrap(), 7, "the P still runs");
+            until(PATIENCE, "the waker was called", || {
+                bomb.0.load(Ordering::Relaxed) == round
+            });
+            assert_eq!(
+                rt.block_on(rt.spawn(async { 7 })).unwrap(),
+                7,
+                "the P still runs"
+            );
             assert!(rt.block_on(handle).is_ok());
         }
     });
@@ -519,9 +568,15 @@ fn a_destructor_that_panics_takes_no_thread_with_it() {
             // Its output, when nobody wants it.
             let mine = Mine(Arc::clone(&drops));
             drop(rt.spawn(async move { mine }));
-            assert_eq!(rt.block_on(rt.spawn(async { 7 })).unwrap(), 7, "the P still runs");
+            assert_eq!(
+                rt.block_on(rt.spawn(async { 7 })).unwrap(),
+                7,
+                "the P still runs"
+            );
         }
-        until(PATIENCE, "everything was dropped", || drops.load(Ordering::Relaxed) == 60);
+        until(PATIENCE, "everything was dropped", || {
+            drops.load(Ordering::Relaxed) == 60
+        });
     });
 }
 
@@ -533,7 +588,11 @@ fn stderr_of(test: &str) -> String {
         .env("MARMOT_TEST_CHILD", "1")
         .output()
         .expect("the test can be started again");
-    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    assert!(
+        output.status.success(),
+        "{}",
+        String::from_utf8_lossy(&output.stderr)
+    );
     String::from_utf8_lossy(&output.stderr).into_owned()
 }
 
@@ -541,7 +600,11 @@ fn stderr_of(test: &str) -> String {
 fn too_few_threads_are_survived_and_told_once() {
     if std::env::var_os("MARMOT_TEST_CHILD").is_none() {
         let told = stderr_of("too_few_threads_are_survived_and_told_once");
-        assert_eq!(told.matches("cannot start another thread").count(), 1, "{told}");
+        assert_eq!(
+            told.matches("cannot start another thread").count(),
+            1,
+            "{told}"
+        );
         return;
     }
     watched(|| {
@@ -570,7 +633,9 @@ fn too_few_threads_are_survived_and_told_once() {
         assert!(rt.handle().stats().threads <= 2);
         // A runtime of one thread that is asked for a second one.
         let rt = builder(2).max_threads(1).build().expect("a runtime starts");
-        let all: Vec<_> = (0..100).map(|_| rt.spawn(async { gosched().await })).collect();
+        let all: Vec<_> = (0..100)
+            .map(|_| rt.spawn(async { gosched().await }))
+            .collect();
         for one in all {
             rt.block_on(one).expect("no goroutine panics");
         }

@@ -92,7 +92,11 @@ impl IdleWord {
     /// A P has become idle, and its machine (a searcher, if `searched`) is about to look
     /// again before it sleeps. Under the scheduler's lock.
     pub(crate) fn announce(&self, searched: bool) {
-        let change = if searched { 1_u64.wrapping_sub(SEARCHER) } else { 1 };
+        let change = if searched {
+            1_u64.wrapping_sub(SEARCHER)
+        } else {
+            1
+        };
         // ORDERING: Relaxed; the fence orders it before the caller's second look.
         self.0.fetch_add(change, Ordering::Relaxed);
         // ORDERING: SeqCst: pairs with the fence in `wants_searcher`, see there.

@@ -71,12 +71,16 @@ impl World {
     fn pop(&self) -> bool {
         self.queues.iter().any(|queue| {
             let less = |len: usize| len.checked_sub(1);
-            queue.fetch_update(Ordering::Relaxed, Ordering::Relaxed, less).is_ok()
+            queue
+                .fetch_update(Ordering::Relaxed, Ordering::Relaxed, less)
+                .is_ok()
         })
     }
 
     fn has_work(&self) -> bool {
-        self.queues.iter().any(|queue| queue.load(Ordering::Relaxed) > 0)
+        self.queues
+            .iter()
+            .any(|queue| queue.load(Ordering::Relaxed) > 0)
     }
 
     /// As `Shared::notify`.
@@ -179,7 +183,9 @@ impl World {
 
     fn close(&self) {
         self.sched.lock().unwrap().closing = true;
-        self.machines.iter().for_each(|machine| machine.bell.notify());
+        self.machines
+            .iter()
+            .for_each(|machine| machine.bell.notify());
     }
 
     /// A machine whose task waits until another one has begun: it runs one only.
@@ -235,7 +241,9 @@ fn a_searcher_that_finds_work_wakes_the_next_one() {
             world.notify();
             world.push(queue);
             world.notify();
-            machines.into_iter().for_each(|machine| machine.join().unwrap());
+            machines
+                .into_iter()
+                .for_each(|machine| machine.join().unwrap());
             assert_eq!(world.idle.glance(), (0, 0));
         });
     }
@@ -253,7 +261,9 @@ fn one_goes_to_sleep_while_the_other_is_woken() {
         world.notify();
         world.push(1);
         world.notify();
-        machines.into_iter().for_each(|machine| machine.join().unwrap());
+        machines
+            .into_iter()
+            .for_each(|machine| machine.join().unwrap());
         assert_eq!(world.done.load(Ordering::Relaxed), 2);
     });
 }

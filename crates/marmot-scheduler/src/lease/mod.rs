@@ -127,8 +127,9 @@ impl<M> Lease<M> {
         Lease { owner: AtomicPtr::new(std::ptr::null_mut()) }
     }
 
-    /// Whether this machine may use the P. Asked inside a guarded region; the answer holds
-    /// until the region is left.
+    /// Whether this machine may use the P. Asked inside a guarded region; a yes holds until
+    /// the region is left. A no may be an attempt of the monitor's that is about to fail: a
+    /// machine that would act on having lost its P asks again under the scheduler's lock.
     #[inline]
     #[must_use]
     pub fn is_held_by(&self, machine: *const M) -> bool {
@@ -149,10 +150,11 @@ impl<M> Lease<M> {
         self.owner.store(machine.cast_mut(), Ordering::Release);
     }
 
-    /// Takes the P away from nobody but oneself: its machine gives it up, inside a region.
+    /// Takes the P away from nobody but oneself: its machine gives it up, inside a region and
+    /// under the scheduler's lock.
     pub fn give_up(&self) {
-        // ORDERING: Release; whoever is granted the P next got the scheduler's lock after us.
-        self.owner.store(std::ptr::null_mut(), Ordering::Release);
+        // ORDERING: Relaxed; under the scheduler's lock, which hands the P on.
+        self.owner.store(std::ptr::null_mut(), Ordering::Relaxed);
     }
 
     /// Takes the P from a machine that has been in the poll number `tick`. Under the

@@ -98,7 +98,10 @@ fn a_region_and_a_revoke_never_overlap() {
         let monitor = with(&world, |world| world.revoke(1, || ()));
         let first = world.region(0);
         let second = world.region(0);
-        assert!(first || !second, "a P that is gone does not come back by itself");
+        assert!(
+            first || !second,
+            "a P that is gone does not come back by itself"
+        );
         monitor.join().unwrap();
     });
 }
@@ -161,7 +164,11 @@ fn only_the_poll_that_was_meant_loses_the_p() {
         }
         assert_eq!(monitor.join().unwrap(), !kept);
         if !kept {
-            assert_eq!(world.lost_in.load(Ordering::Relaxed), 1, "it was revoked in poll 1");
+            assert_eq!(
+                world.lost_in.load(Ordering::Relaxed),
+                1,
+                "it was revoked in poll 1"
+            );
         }
     });
 }

@@ -46,7 +46,7 @@ enum Script {
 #[derive(Default)]
 struct Notes {
     polls: Count,
-    /// The messages that the last poll has seen, one bit each.
+    /// The messages that the last poll, or the drop of the future, has seen, one bit each.
     messages: Count,
     ends: Count,
     future_drops: Count,
@@ -142,19 +142,26 @@ impl Task {
         }
         match self.state().start() {
             Start::Poll => self.poll(),
-            Start::Cancel => self.end(),
+            Start::Cancel => {
+                self.listen();
+                self.end();
+            }
         }
         true
+    }
+
+    /// Hears what has been said; which messages, one bit each.
+    fn listen(&self) -> usize {
+        let heard = |n: usize| usize::from(self.messages[n].load(Ordering::Relaxed)) << n;
+        let seen = heard(0) | heard(1);
+        self.seen.messages.store(seen, Ordering::Relaxed);
+        seen
     }
 
     fn poll(&self) {
         self.future.touch();
         note(&self.seen.polls);
-        let mut seen = 0;
-        for (n, message) in self.messages.iter().enumerate() {
-            seen |= usize::from(message.load(Ordering::Relaxed)) << n;
-        }
-        self.seen.messages.store(seen, Ordering::Relaxed);
+        let seen = self.listen();
         match self.script {
             Script::AwaitsBoth if seen == 3 => self.end(),
             Script::Ends => self.end(),
@@ -276,12 +283,18 @@ impl Task {
     /// It has ended, and everything of it is gone, once.
     fn assert_gone(&self) {
         assert_eq!(read(&self.seen.future_drops), 1);
-        assert_eq!(read(&self.seen.output_drops) + read(&self.seen.output_takes), 1);
+        assert_eq!(
+            read(&self.seen.output_drops) + read(&self.seen.output_takes),
+            1
+        );
         assert_eq!(read(&self.seen.frees), 1);
     }
 }
 
-fn with<R: 'static>(task: &Arc<Task>, f: impl FnOnce(&Task) -> R + 'static) -> thread::JoinHandle<R> {
+fn with<R: 'static>(
+    task: &Arc<Task>,
+    f: impl FnOnce(&Task) -> R + 'static,
+) -> thread::JoinHandle<R> {
     let task = Arc::clone(task);
     thread::spawn(move || f(&task))
 }
@@ -307,7 +320,11 @@ fn wakers_that_are_used_up_are_not_overheard() {
         task.turn();
         wakers.into_iter().for_each(|waker| waker.join().unwrap());
         task.settle(3);
-        assert_eq!(read(&task.seen.losses), 1, "no waker is left, and the last poll knew it");
+        assert_eq!(
+            read(&task.seen.losses),
+            1,
+            "no waker is left, and the last poll knew it"
+        );
     });
 }
 
@@ -423,6 +440,11 @@ fn an_abort_drops_the_future_once_wherever_it_comes() {
         aborter.join().unwrap();
         handle.join().unwrap();
         while task.turn() {}
+        assert_eq!(
+            read(&task.seen.messages),
+            1,
+            "the drop sees what the aborter wrote"
+        );
         task.assert_gone();
     });
 }
@@ -506,7 +528,7 @@ fn a_handle_dropped_while_the_task_runs_leaves_the_output_to_one_of_them() {
 #[test]
 fn a_runtime_that_ends_drops_what_a_last_poll_has_left() {
     for script in [Script::Waits, Script::Yields] {
-        for wakers in [0, 1] {
+        for wakers in [0, 1, 2] {
             loom::model(move || {
                 let task = Task::detached(script);
                 for _ in 0..wakers {
@@ -516,6 +538,10 @@ fn a_runtime_that_ends_drops_what_a_last_poll_has_left() {
                 // The machine has begun its poll, and will begin no other.
                 while read(&task.seen.polls) == 0 {
                     thread::yield_now();
+                }
+                if wakers == 2 {
+                    // Nobody serves the queue any more.
+                    _ = task.state().wake_by_ref();
                 }
                 if task.state().seize() {
                     task.end();

@@ -118,8 +118,9 @@ impl State {
     /// Takes the right to touch the future, for a task that came from a queue.
     #[inline]
     pub(crate) fn start(&self) -> Start {
-        // ORDERING: Acquire sees what the wakers that set SCHED wrote before (AcqRel in the
-        // wakes), and what the previous poll left (AcqRel in `pause`).
+        // ORDERING: Acquire sees what the wakers that set SCHED wrote before (Release in the
+        // wakes), and what the previous poll left (Release in `pause`): all that came between
+        // are read-modify-writes, which carry both on.
         let word = self.0.load(Ordering::Acquire);
         debug_assert_eq!(
             word & (SCHED | RUN | DONE),
@@ -131,8 +132,8 @@ impl State {
             self.0.store(word ^ (SCHED | RUN), Ordering::Relaxed);
             word
         } else {
-            // ORDERING: AcqRel as above; an RMW because wakers write this word too.
-            self.0.fetch_xor(SCHED | RUN, Ordering::AcqRel)
+            // ORDERING: Acquire as above; an RMW because wakers write this word too.
+            self.0.fetch_xor(SCHED | RUN, Ordering::Acquire)
         };
         if word & CANCEL == 0 {
             Start::Poll
@@ -158,8 +159,8 @@ impl State {
             };
         }
         // ORDERING: Release hands the future to the poll that the next wake leads to
-        // (Acquire in `start`); Acquire sees what a waker that set SCHED wrote.
-        let word = self.0.fetch_and(!RUN, Ordering::AcqRel);
+        // (Acquire in `start`), which also sees what a waker wrote that set SCHED just now.
+        let word = self.0.fetch_and(!RUN, Ordering::Release);
         if word & SCHED == 0 {
             Pause::Waiting
         } else {
@@ -177,20 +178,21 @@ impl State {
             // ORDERING: Release, as in `pause`.
             self.0.store(next, Ordering::Release);
         } else if word & SCHED == 0 {
-            // ORDERING: as in `pause`. Two flags change at once: were RUN cleared first, a
-            // waker could queue the task a second time.
+            // ORDERING: Release for `seize`, as above; the queue publishes the rest. Two flags
+            // change at once: were RUN cleared first, a waker could queue the task a second
+            // time.
             let mut word = word;
             while let Err(now) = self.0.compare_exchange_weak(
                 word,
                 (word & !RUN) | SCHED,
-                Ordering::AcqRel,
-                Ordering::Acquire,
+                Ordering::Release,
+                Ordering::Relaxed,
             ) {
                 word = now;
             }
         } else {
-            // ORDERING: as in `pause`.
-            self.0.fetch_and(!RUN, Ordering::AcqRel);
+            // ORDERING: Release for `seize`, as above.
+            self.0.fetch_and(!RUN, Ordering::Release);
         }
     }
 
@@ -222,24 +224,24 @@ impl State {
     pub(crate) fn wake_by_ref(&self) -> Duty {
         // ORDERING: Release publishes what the waker's caller wrote to the poll that will
         // follow (Acquire in `start` or `pause`), even when SCHED is set already: that is
-        // why this is a read-modify-write in every case. Acquire takes over what an earlier
-        // waker of the same wait published, so that it reaches the poll through this one.
-        let word = self.0.fetch_or(SCHED, Ordering::AcqRel);
+        // why this is a read-modify-write in every case, which also carries on what earlier
+        // wakers of the same wait published.
+        let word = self.0.fetch_or(SCHED, Ordering::Release);
         duty(word)
     }
 
     /// Wakes and drops the waker's reference. `true`: it was the last one, free the cell.
     #[inline]
     pub(crate) fn wake(&self) -> (Duty, bool) {
-        // ORDERING: Acquire pairs with the AcqRel of the loop below.
-        let mut word = self.0.load(Ordering::Acquire);
+        // ORDERING: Relaxed, a guess that the loop checks.
+        let mut word = self.0.load(Ordering::Relaxed);
         loop {
             let next = (word | SCHED) - REF;
-            // ORDERING: AcqRel as in `wake_by_ref`; and for the dropped reference as in
+            // ORDERING: Release as in `wake_by_ref`; AcqRel for the dropped reference, as in
             // `drop_ref`.
             match self
                 .0
-                .compare_exchange_weak(word, next, Ordering::AcqRel, Ordering::Acquire)
+                .compare_exchange_weak(word, next, Ordering::AcqRel, Ordering::Relaxed)
             {
                 Ok(_) => return (duty(word), refs(word) == 1),
                 Err(now) => word = now,
@@ -249,16 +251,18 @@ impl State {
 
     /// Asks for the future to be dropped unpolled.
     pub(crate) fn cancel(&self) -> Duty {
-        // ORDERING: as in `wake_by_ref`.
-        let word = self.0.fetch_or(SCHED | CANCEL, Ordering::AcqRel);
+        // ORDERING: Release as in `wake_by_ref`: the drop of the future sees what was written
+        // before the abort.
+        let word = self.0.fetch_or(SCHED | CANCEL, Ordering::Release);
         duty(word)
     }
 
     /// Takes a task that nobody runs, queued or not, to drop its future. `false` if it is
     /// done, or somebody runs it. Only for a runtime whose machines have all stopped.
     pub(crate) fn seize(&self) -> bool {
-        // ORDERING: AcqRel as in `start`.
-        let word = self.0.fetch_or(RUN | CANCEL, Ordering::AcqRel);
+        // ORDERING: Acquire sees what the last poll left (Release in `pause` and
+        // `pause_runnable`).
+        let word = self.0.fetch_or(RUN | CANCEL, Ordering::Acquire);
         if word & DONE != 0 {
             // ORDERING: Relaxed; RUN has no meaning beside DONE, this only tidies up.
             self.0.fetch_and(!RUN, Ordering::Relaxed);
@@ -291,7 +295,8 @@ impl State {
 
     /// Announces the joiner's waker, which has been written. `false`: the task is done.
     pub(crate) fn set_join_waker(&self) -> bool {
-        // ORDERING: Release publishes the waker to `finish`; Acquire sees the output if DONE.
+        // ORDERING: in `update`: Release publishes the waker to `finish`; Acquire, when it is
+        // refused, sees the output.
         self.update(|word| {
             if word & DONE == 0 {
                 Some(word | JWAKER)
@@ -316,8 +321,9 @@ impl State {
     /// Gives up the join handle's claim to the output. `true`: the task is done, and the
     /// output is the caller's to drop.
     pub(crate) fn drop_join(&self) -> bool {
-        // ORDERING: AcqRel; Acquire sees the output if DONE.
-        self.0.fetch_and(!JOIN, Ordering::AcqRel) & DONE != 0
+        // ORDERING: Acquire sees the output if DONE. There is nothing to publish: the handle
+        // has not touched the output, and its reference is still to be dropped.
+        self.0.fetch_and(!JOIN, Ordering::Acquire) & DONE != 0
     }
 
     /// Gives up a join handle that has never been used, and its reference, if the task has
@@ -344,9 +350,9 @@ impl State {
     }
 
     fn update(&self, next: impl Fn(usize) -> Option<usize>) -> bool {
-        // ORDERING: AcqRel on success and Acquire on failure, as the callers say.
+        // ORDERING: Release on success and Acquire on failure, as the callers say.
         self.0
-            .fetch_update(Ordering::AcqRel, Ordering::Acquire, next)
+            .fetch_update(Ordering::Release, Ordering::Acquire, next)
             .is_ok()
     }
 }
