@@ -175,3 +175,47 @@ fn what_was_done_before_done_is_seen_after_wait() {
         }
     });
 }
+
+/// A runner that keeps what it is to run.
+struct Shelf(std::sync::Mutex<Vec<Goroutine>>);
+
+type Goroutine = (
+    std::pin::Pin<Box<dyn Future<Output = ()> + Send>>,
+    &'static std::panic::Location<'static>,
+);
+
+impl marmot_wait::Runner for Shelf {
+    fn enter_blocking(&self, _: marmot_wait::BlockingKind, _: marmot_wait::Note) {}
+
+    fn leave_blocking(&self) {}
+
+    fn spawn(
+        &self,
+        future: std::pin::Pin<Box<dyn Future<Output = ()> + Send>>,
+        place: &'static std::panic::Location<'static>,
+    ) {
+        self.0.lock().expect("unpoisoned").push((future, place));
+    }
+}
+
+#[test]
+fn go_gives_the_future_to_the_runtime_of_this_thread_with_the_callers_line() {
+    static SHELF: Shelf = Shelf(std::sync::Mutex::new(Vec::new()));
+    let group = WaitGroup::new();
+    let before = marmot_wait::set_runner(Some(&SHELF));
+    let line = line!() + 1;
+    group.go(async {});
+    group.go(async {});
+    marmot_wait::set_runner(before);
+    let mut goroutines = SHELF.0.lock().expect("unpoisoned");
+    let places: Vec<_> = goroutines.iter().map(|(_, place)| place.line()).collect();
+    assert_eq!(places, [line, line + 1]);
+    let mut wait = group.wait();
+    assert!(poll(&mut wait).is_pending());
+    let (mut run, _) = goroutines.remove(0);
+    assert!(poll(&mut run).is_ready());
+    assert_eq!(group.count(), 1);
+    let (cut_off, _) = goroutines.remove(0);
+    drop(cut_off);
+    assert!(poll(&mut wait).is_ready(), "one that is cut off counts too");
+}
