@@ -300,7 +300,8 @@ impl Context {
     }
 
     /// Runs a function in a goroutine of its own once this context has ended; at once if it
-    /// has already. Outside a runtime it runs on a thread of its own.
+    /// has already. It runs in the runtime it was registered in, or else in that of whoever
+    /// ends the context; outside of any on a thread of its own.
     ///
     /// The function may block. It begins without an ambient context. Dropping the handle
     /// changes nothing. Should this context be freed without having ended, and can nothing

@@ -16,10 +16,10 @@ use std::fmt;
 use std::panic::Location;
 use std::sync::{Arc, PoisonError, Weak};
 
-use marmot_wait::Key;
+use marmot_wait::{Key, Runner, runner};
 
 use crate::loom::{Mutex, MutexGuard};
-use crate::spawn::spawn;
+use crate::spawn::spawn_on;
 use crate::tree::Node;
 
 type Function = Box<dyn FnOnce() + Send>;
@@ -27,6 +27,9 @@ type Function = Box<dyn FnOnce() + Send>;
 /// A function to be run once, and where it is registered.
 pub(crate) struct Func {
     state: Mutex<State>,
+    /// Where it is to run: whoever ends the context may be a timer's thread, or none of the
+    /// runtime's.
+    runner: Option<&'static dyn Runner>,
     place: &'static Location<'static>,
 }
 
@@ -49,6 +52,7 @@ impl Func {
                 f: Some(f),
                 lists: Vec::new(),
             }),
+            runner: runner(),
             place,
         });
         let mut next = node.map(Arc::clone);
@@ -96,7 +100,7 @@ impl Func {
     /// Runs it in a goroutine of its own, unless it was taken.
     pub(crate) fn run(&self) {
         if let Some(f) = self.take() {
-            spawn(Box::pin(async move { f() }), self.place);
+            spawn_on(self.runner, Box::pin(async move { f() }), self.place);
         }
     }
 
