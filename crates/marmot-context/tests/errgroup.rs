@@ -436,6 +436,22 @@ fn the_payload_of_a_panic_arrives_whole() {
 }
 
 #[test]
+fn a_panic_that_nobody_can_wait_for_is_that_of_its_goroutine() {
+    let runner = ByTurns::install();
+    let (group, ctx) = Group::with_context(&Context::background());
+    group.go(async {
+        if true {
+            panic!("nobody waits");
+        }
+        Ok::<(), Failed>(())
+    });
+    drop(group);
+    let panic = catch_unwind(AssertUnwindSafe(|| runner.turn()));
+    assert_eq!(text(panic.unwrap_err()), "nobody waits");
+    assert!(ctx.cause().unwrap().to_string().contains("nobody waits"));
+}
+
+#[test]
 fn goexit_in_a_member_is_no_failure_and_goes_on_to_the_goroutine() {
     let runner = ByTurns::install();
     let (group, ctx) = Group::with_context(&Context::background());

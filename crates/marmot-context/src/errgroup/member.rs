@@ -109,7 +109,8 @@ where
 }
 
 /// Tells the group at once how a member ended: before anything of it is dropped. Gives what
-/// is not the group's: a member that ended itself, which is no failure.
+/// is not the group's: the exit of a member that ended itself, which is no failure, and a
+/// panic that nobody can wait for.
 fn tell<E: Into<Box<dyn Error + Send + Sync>>>(
     group: &Arc<Inner>,
     polled: Result<Poll<Result<(), E>>, Box<dyn Any + Send>>,
@@ -121,25 +122,21 @@ fn tell<E: Into<Box<dyn Error + Send + Sync>>>(
         Err(payload) if payload.is::<Goexit>() => return Some(payload),
         Err(payload) => {
             let text = text_of(&*payload);
-            report(&text, place);
-            group.panicked(Panic {
-                payload: Some(payload),
-                text,
-            });
+            let told = format!("errgroup: a member panicked: {text}\n\tstarted at {place}\n");
+            let payload = Some(payload);
+            match group.panicked(Panic { payload, text }) {
+                None => report(&told),
+                Some(panic) => return panic.payload,
+            }
         }
     }
     None
 }
 
 /// Says at once what happened: the one who waits may take long to come to it.
-fn report(text: &str, place: &'static Location<'static>) {
-    let mut stderr = std::io::stderr().lock();
-    let told = writeln!(
-        stderr,
-        "errgroup: a member panicked: {text}\n\tstarted at {place}"
-    );
+fn report(what: &str) {
     // Nobody to tell if stderr is closed.
-    told.ok();
+    std::io::stderr().write_all(what.as_bytes()).ok();
 }
 
 fn text_of(payload: &(dyn Any + Send)) -> String {

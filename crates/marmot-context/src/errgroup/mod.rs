@@ -9,7 +9,7 @@ use std::error::Error;
 use std::fmt;
 use std::future::Future;
 use std::panic::Location;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
 use marmot_wait::park;
 
@@ -52,14 +52,21 @@ pub use wait::{Ready, Wait};
 /// # Panics of members
 ///
 /// A member's panic is reported on stderr and ends the group's context at once; it goes on in
-/// [`wait`](Group::wait), once all members have ended.
+/// [`wait`](Group::wait), once all members have ended. If no handle is left, so that nobody
+/// can wait, it is the panic of the member's goroutine.
 #[derive(Clone)]
-pub struct Group(Arc<Inner>);
+pub struct Group {
+    inner: Arc<Inner>,
+    /// Counts the handles.
+    _handle: Arc<()>,
+}
 
 /// What the handles and the running members share.
 struct Inner {
     /// No waker is called and nothing of the program is dropped under this lock.
     state: Mutex<State>,
+    /// The handles, to see whether anybody can wait.
+    handles: Weak<()>,
     /// Ends the group's context, also when the last member and the last handle are gone.
     cancel: Option<Cancel>,
 }
@@ -79,8 +86,16 @@ impl Group {
     }
 
     fn of(cancel: Option<Cancel>) -> Group {
-        let state = Mutex::new(State::new());
-        Group(Arc::new(Inner { state, cancel }))
+        let handle = Arc::new(());
+        let inner = Arc::new(Inner {
+            state: Mutex::new(State::new()),
+            handles: Arc::downgrade(&handle),
+            cancel,
+        });
+        Group {
+            inner,
+            _handle: handle,
+        }
     }
 
     /// Runs a future as a member of the group, in a goroutine of its own.
@@ -112,10 +127,10 @@ impl Group {
         E: Into<Box<dyn Error + Send + Sync>>,
     {
         let job = job(future, Location::caller());
-        let mut state = self.0.lock();
+        let mut state = self.inner.lock();
         if state.admit() {
             drop(state);
-            start(&self.0, job);
+            start(&self.inner, job);
         } else {
             state.enqueue(job);
         }
@@ -143,9 +158,9 @@ impl Group {
         F: Future<Output = Result<(), E>> + Send + 'static,
         E: Into<Box<dyn Error + Send + Sync>>,
     {
-        let admitted = self.0.lock().admit();
+        let admitted = self.inner.lock().admit();
         if admitted {
-            start(&self.0, job(future, Location::caller()));
+            start(&self.inner, job(future, Location::caller()));
         }
         admitted
     }
@@ -161,8 +176,8 @@ impl Group {
     /// As [`go`](Group::go).
     #[track_caller]
     pub fn set_limit(&self, limit: usize) {
-        let duty = self.0.lock().set_limit(limit);
-        Inner::pay(&self.0, duty);
+        let duty = self.inner.lock().set_limit(limit);
+        Inner::pay(&self.inner, duty);
     }
 
     /// Waits until a new member would run at once.
@@ -191,7 +206,7 @@ impl Group {
     /// ```
     #[track_caller]
     pub fn ready(&self) -> Ready<'_> {
-        Ready::new(&self.0, Location::caller())
+        Ready::new(&self.inner, Location::caller())
     }
 
     /// Waits until all members have ended, then ends the group's context.
@@ -214,7 +229,7 @@ impl Group {
     /// Dropping the future leaves nothing behind; the members go on.
     #[track_caller]
     pub fn wait(&self) -> Wait<'_> {
-        Wait::new(&self.0, Location::caller())
+        Wait::new(&self.inner, Location::caller())
     }
 
     /// As [`wait`](Group::wait), for a plain thread; legal inside a goroutine too.
@@ -267,14 +282,17 @@ impl Inner {
         }
     }
 
-    /// A member has panicked.
-    fn panicked(&self, panic: Panic) {
-        let text = format!("errgroup: a member panicked: {}", panic.text);
+    /// A member has panicked. Gives the panic back if nobody can wait for it.
+    fn panicked(&self, panic: Panic) -> Option<Panic> {
+        if let Some(cancel) = &self.cancel {
+            cancel.cancel_cause(format!("errgroup: a member panicked: {}", panic.text));
+        }
+        if self.handles.strong_count() == 0 {
+            return Some(panic);
+        }
         let later = self.lock().panicked(panic);
         drop(later);
-        if let Some(cancel) = &self.cancel {
-            cancel.cancel_cause(text);
-        }
+        None
     }
 
     /// All members have ended.
@@ -298,7 +316,7 @@ impl Default for Group {
 
 impl fmt::Debug for Group {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (running, queued) = self.0.lock().counts();
+        let (running, queued) = self.inner.lock().counts();
         f.debug_struct("Group")
             .field("running", &running)
             .field("queued", &queued)
