@@ -17,7 +17,8 @@ pub(crate) fn enter(m: &'static Machine, kind: BlockingKind, note: Note) {
     }
     put_note(m, kind, note);
     let before = m.side.enter();
-    let kick = give_away(m, kind);
+    // In a waker that the scheduler itself calls: the P is in use up the stack, and stays.
+    let kick = if before { None } else { give_away(m, kind) };
     m.side.leave(before);
     if let Some(kick) = kick {
         m.shared.act(kick);
@@ -36,7 +37,8 @@ fn put_note(m: &Machine, kind: BlockingKind, note: Note) {
             ..note
         },
     };
-    if let Some(g) = crate::snapshot::polled(m) {
+    let polled = crate::snapshot::polled(m);
+    if let Some(g) = polled.filter(|g| g.id.load(Ordering::Relaxed) != 0) {
         g.put_note(note, m.shared.coarse_now());
     }
 }
@@ -89,8 +91,13 @@ pub(crate) fn leave(m: &'static Machine) {
         return;
     }
     let before = m.side.enter();
-    take_back(m.shared, m);
+    if !before {
+        take_back(m.shared, m);
+    }
     m.side.leave(before);
+    if let Some(g) = crate::snapshot::polled(m) {
+        g.reason.store(WaitReason::Foreign as u8, Ordering::Relaxed);
+    }
 }
 
 fn take_back(shared: &'static Shared, m: &'static Machine) {

@@ -3,8 +3,10 @@
 use std::fmt;
 use std::io;
 use std::sync::Arc;
+use std::time::Duration;
 
 use crate::cpus::default_procs;
+use crate::deadlock::GRACE;
 use crate::driver::{Driver, NoDriver};
 use crate::procs::MAX_PROCS;
 use crate::runtime::Runtime;
@@ -43,11 +45,14 @@ pub(crate) struct Config {
     pub(crate) deadlock: Deadlock,
     pub(crate) on_deadlock: Option<Hook>,
     pub(crate) on_panic: Option<Hook>,
+    pub(crate) grace: Duration,
     pub(crate) max_threads: usize,
     pub(crate) hog_cap: usize,
     pub(crate) stack_bytes: Option<usize>,
     pub(crate) name: String,
     pub(crate) seed: u64,
+    /// Nobody said how many Ps: the quota decides, while it runs too.
+    pub(crate) follows_quota: bool,
 }
 
 /// Makes a [`Runtime`].
@@ -87,11 +92,13 @@ impl Builder {
                 deadlock: Deadlock::default(),
                 on_deadlock: None,
                 on_panic: None,
+                grace: GRACE,
                 max_threads: 10_000,
                 hog_cap: 8,
                 stack_bytes: None,
                 name: "marmot".to_owned(),
                 seed: marmot_wait::clock::now_ns() ^ 0x5DEE_CE66_D1CE_4E5B,
+                follows_quota: true,
             },
         }
     }
@@ -123,6 +130,14 @@ impl Builder {
     #[must_use]
     pub fn on_deadlock(mut self, f: impl Fn(&str) + Send + Sync + 'static) -> Builder {
         self.config.on_deadlock = Some(Arc::new(f));
+        self
+    }
+
+    /// How long all goroutines must have been asleep before it is told, where a thread that is
+    /// not the runtime's could still wake one. Default: a second.
+    #[must_use]
+    pub fn deadlock_grace(mut self, grace: Duration) -> Builder {
+        self.config.grace = grace;
         self
     }
 
@@ -181,10 +196,9 @@ impl Builder {
             Some("report") => self.config.panic = Panic::Report,
             _ => {}
         }
-        let procs = self
-            .max_procs
-            .or_else(procs_from_env)
-            .unwrap_or_else(default_procs);
+        let wanted = self.max_procs.or_else(procs_from_env);
+        self.config.follows_quota = wanted.is_none();
+        let procs = wanted.unwrap_or_else(default_procs);
         Runtime::start(procs.clamp(1, MAX_PROCS), self.driver, self.config)
     }
 }

@@ -18,8 +18,8 @@ use crate::threads::process_threads;
 
 /// The first look again at a suspected deadlock; doubled each time.
 const FIRST_AGAIN: Duration = Duration::from_millis(2);
-/// A suspicion that has lasted this long is told.
-const GRACE: Duration = Duration::from_secs(1);
+/// A suspicion that has lasted this long is told, unless the runtime was made otherwise.
+pub(crate) const GRACE: Duration = Duration::from_secs(1);
 
 /// The text with which Go ends such a program.
 pub(crate) const ALL_ASLEEP: &str = "all goroutines are asleep - deadlock!";
@@ -30,6 +30,8 @@ const NO_GOROUTINES: &str = "no goroutines (main called runtime.Goexit) - deadlo
 #[derive(Debug, Default)]
 pub(crate) struct Watch {
     waited: Duration,
+    /// It looked certain at the last look too.
+    twice: bool,
     /// Goroutines started so far when it was told: tell again only if more were.
     told_at: Option<u64>,
 }
@@ -44,6 +46,12 @@ enum Verdict {
 }
 
 impl Watch {
+    /// Something runs.
+    pub(crate) fn nothing_suspicious(&mut self) {
+        self.waited = Duration::ZERO;
+        self.twice = false;
+    }
+
     /// Looks whether a quiet runtime is dead; when to look again, if that is not settled.
     pub(crate) fn look(&mut self, shared: &'static Shared) -> Option<Duration> {
         let started = match shared.config.deadlock {
@@ -52,15 +60,18 @@ impl Watch {
         };
         let (verdict, started) = started;
         if verdict == Verdict::None || self.told_at == Some(started) {
-            self.waited = Duration::ZERO;
+            self.nothing_suspicious();
             return None;
         }
-        if verdict == Verdict::Suspected && self.waited < GRACE {
+        if verdict == Verdict::Certain && !std::mem::replace(&mut self.twice, true) {
+            return Some(FIRST_AGAIN);
+        }
+        if verdict == Verdict::Suspected && self.waited < shared.config.grace {
             let again = FIRST_AGAIN.max(self.waited);
             self.waited += again;
             return Some(again);
         }
-        self.waited = Duration::ZERO;
+        self.nothing_suspicious();
         self.told_at = Some(started);
         tell(shared, verdict);
         None
@@ -84,7 +95,7 @@ fn verdict(shared: &'static Shared) -> (Verdict, u64) {
     }
     let foreign = foreign_threads(parked);
     (
-        if foreign == Some(0) {
+        if foreign == Some(0) && registry::runtimes() == 1 {
             Verdict::Certain
         } else {
             Verdict::Suspected
@@ -96,9 +107,10 @@ fn verdict(shared: &'static Shared) -> (Verdict, u64) {
 /// Threads that could wake somebody: those that are neither a runtime's nor asleep in one of
 /// our own waits.
 fn foreign_threads(parked_machines: usize) -> Option<usize> {
-    let ours = registry::threads();
+    // The threads first: one that is woken meanwhile is counted as awake.
+    let all = process_threads()?;
     let waiting = park::threads_asleep().saturating_sub(parked_machines);
-    process_threads().map(|all| all.saturating_sub(ours + waiting))
+    Some(all.saturating_sub(registry::threads() + waiting))
 }
 
 fn tell(shared: &'static Shared, verdict: Verdict) {

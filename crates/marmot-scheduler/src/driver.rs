@@ -31,6 +31,9 @@ pub trait Driver: Send + Sync + 'static {
     /// `before_wake` once when the wait is over, before it wakes anybody. Fires no timers.
     /// One machine at a time.
     fn wait(&self, lanes: &[u32], before_wake: &mut dyn FnMut());
+    /// The runtime is over: lets go of what a driver holds. Nothing but `interrupt` is called
+    /// afterwards, by wakers that come late.
+    fn close(&self) {}
     /// Makes the wait in progress, or else the next one, return at once. Any number of
     /// threads.
     fn interrupt(&self);

@@ -4,7 +4,7 @@
 //! global queue first; else `runnext` and the local queue; a share of the global queue; the
 //! world, without waiting; half of another P's queue; last the lane of the hogs.
 
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{Ordering, fence};
 
 use marmot_wait::clock;
 
@@ -80,15 +80,14 @@ impl Machine {
             self.fire(p, clock::now_ns());
         }
         if self.shared.driver.has_waiters() && !self.shared.somebody_waits_in_driver() {
-            self.shared.polled_driver();
-            self.shared.driver.poll();
+            self.shared.poll_driver();
         }
         p.pop()
     }
 
     fn fire(&self, p: Held<'static>, now: u64) {
         if is_due(p.deadline, now) {
-            self.shared.driver.fire(p.lane, now);
+            self.shared.fire(p.lane, now);
         }
     }
 
@@ -98,13 +97,18 @@ impl Machine {
         Some(task)
     }
 
-    /// The search has ended with a find: if nobody else searches and there is more, the next
-    /// one is woken.
+    /// The search has ended with a find: if nobody else searches and there is more anywhere,
+    /// the next one is woken. Whoever pushed it saw us searching and woke nobody.
     #[cold]
     pub(crate) fn found_work(&self, p: Held<'static>) {
         self.searching.set(false);
-        let last = self.shared.idle.end_search();
-        if last && (!p.is_empty() || !self.shared.global.is_empty()) {
+        if !self.shared.idle.end_search() {
+            return;
+        }
+        // ORDERING: SeqCst: the end of the search before the look, as in `IdleWord::announce`:
+        // either the pusher sees nobody searching, or we see what it pushed.
+        fence(Ordering::SeqCst);
+        if !p.is_empty() || self.shared.has_work(0) {
             self.shared.notify();
         }
     }

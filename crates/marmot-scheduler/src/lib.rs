@@ -74,7 +74,7 @@ mod threads;
 pub use {
     builder::{Builder, Deadlock, Panic},
     cpus::num_cpu,
-    current::{Gosched, GoexitFuture, goexit, gosched},
+    current::{GoexitFuture, Gosched, goexit, gosched},
     driver::{Driver, Lane, NoDriver, until},
     runtime::{Handle, Runtime, Stats},
     snapshot::{Goroutine, GoroutineState},

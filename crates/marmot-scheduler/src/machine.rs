@@ -16,7 +16,7 @@ use std::sync::atomic::{AtomicBool, AtomicI32, AtomicPtr, AtomicU8, AtomicU64, O
 use std::task::Poll;
 use std::thread::Thread;
 
-use marmot_wait::{begin_poll, end_poll};
+use marmot_wait::{WaitReason, begin_poll, end_poll};
 
 use crate::lease::Side;
 use crate::processor::{Held, Processor};
@@ -83,6 +83,8 @@ pub(crate) struct Machine {
     pub(crate) handed: AtomicPtr<Processor>,
     /// It was woken to search, not with work at hand.
     pub(crate) woken_to_search: AtomicBool,
+    /// Its thread runs.
+    pub(crate) alive: AtomicBool,
     pub(crate) thread: OnceLock<Thread>,
     /// The kernel's number of its thread; 0 before it runs.
     pub(crate) tid: AtomicI32,
@@ -122,6 +124,7 @@ impl Machine {
             cpu_at_loss: AtomicU64::new(0),
             handed: AtomicPtr::new(null_mut()),
             woken_to_search: AtomicBool::new(false),
+            alive: AtomicBool::new(false),
             thread: OnceLock::new(),
             tid: AtomicI32::new(0),
             id,
@@ -172,6 +175,11 @@ impl Machine {
         // SAFETY: only the machine's own thread comes here, and `Cache`'s methods call
         // nothing that could come here again.
         unsafe { &mut *self.cache.get() }
+    }
+
+    /// Whether its thread may take another task: it runs, and is not in a poll.
+    pub(crate) fn is_scheduling(&self) -> bool {
+        self.alive.load(Ordering::Relaxed) && !self.side.glance().1
     }
 
     /// A random number (xorshift64*, Vigna 2014).
@@ -241,6 +249,7 @@ impl Machine {
         };
         // ORDERING: Relaxed; the monitor and dumps take a glance.
         self.task.store(task.0.as_ptr(), Ordering::Relaxed);
+        g.reason.store(WaitReason::Foreign as u8, Ordering::Relaxed);
         begin_poll(id, BUDGET);
         self.side.begin_poll();
         let pause = match cell::poll_once(task) {
@@ -252,7 +261,12 @@ impl Machine {
             Poll::Pending => {
                 g.put_note(end_poll(), self.shared.coarse_now());
                 self.judge(g, started);
-                Some(self.pause(g))
+                if self.shared.is_closing() {
+                    self.pause_at_the_end(task);
+                    None
+                } else {
+                    Some(self.pause(g))
+                }
             }
         };
         self.side.end_poll();
@@ -313,6 +327,24 @@ impl Machine {
             }
             Pause::Woken => Rest::Queue(How::Locally),
         }
+    }
+
+    /// The runtime closes: nobody will poll the task again. Gives the right back, and drops the
+    /// future if the walk over the cells may have been here already.
+    #[cold]
+    fn pause_at_the_end(&self, task: TaskRef) {
+        self.yielded.set(false);
+        let g = header(task);
+        // A reference of our own: once paused, the task may be dropped by the walk.
+        g.state.add_ref();
+        match g.state.pause() {
+            Pause::Woken => self.shared.global.push(task),
+            Pause::Waiting | Pause::Lost => {}
+        }
+        if self.shared.is_closed() && g.state.seize() {
+            cell::drop_future(task);
+        }
+        cell::drop_ref(task);
     }
 
     /// Queues a task that wants to go on, behind the others.

@@ -28,3 +28,29 @@ impl Drop for OurThread {
 pub(crate) fn threads() -> usize {
     THREADS.load(Ordering::Relaxed)
 }
+
+/// Runtimes that have not been shut down.
+// ORDERING: Relaxed, a count for a report.
+static RUNTIMES: AtomicUsize = AtomicUsize::new(0);
+
+/// A runtime, counted while this lives.
+#[derive(Debug)]
+pub(crate) struct OurRuntime(());
+
+impl OurRuntime {
+    pub(crate) fn new() -> OurRuntime {
+        RUNTIMES.fetch_add(1, Ordering::Relaxed);
+        OurRuntime(())
+    }
+}
+
+impl Drop for OurRuntime {
+    fn drop(&mut self) {
+        RUNTIMES.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+/// How many runtimes the process has.
+pub(crate) fn runtimes() -> usize {
+    RUNTIMES.load(Ordering::Relaxed)
+}

@@ -15,7 +15,7 @@ use crate::current;
 use crate::driver::Driver;
 use crate::machine::header;
 use crate::processor::Processor;
-use crate::registry::OurThread;
+use crate::registry::{OurRuntime, OurThread};
 use crate::shared::{Kick, Sched, Shared};
 use crate::snapshot::{self, Goroutine};
 use crate::task::cell;
@@ -30,6 +30,7 @@ use crate::{lease, sysmon, threads};
 pub struct Runtime {
     shared: &'static Shared,
     monitor: Option<thread::JoinHandle<()>>,
+    _counted: OurRuntime,
 }
 
 /// A way to a runtime from any thread. Cheap to copy; outlives the runtime harmlessly.
@@ -67,17 +68,17 @@ impl Runtime {
         let shared = Shared::leak(driver, config);
         let mut sched = shared.lock();
         grow(shared, &mut sched, procs);
-        let p = sched.take_idle(shared).expect("at least one P");
-        let Kick::Start(first) = sched.hand_over(shared, p, false) else {
-            unreachable!("no machine sleeps in a new runtime")
-        };
+        // It begins without a P, and sleeps in the driver until there is something to do.
+        let first = sched.new_machine(shared);
         drop(sched);
         let mut runtime = Runtime {
             shared,
             monitor: None,
+            _counted: OurRuntime::new(),
         };
         if let Err(error) = threads::try_start(first) {
             shared.lock().threads -= 1;
+            first.alive.store(false, Ordering::Relaxed);
             return Err(error);
         }
         let name = format!("{}-monitor", shared.config.name);
@@ -138,18 +139,25 @@ impl Runtime {
         self.wake_everybody();
         monitor.thread().unpark();
         // 3. Their threads end; ours cannot, if we are called from a goroutine.
-        let left = wait_for_machines(shared, usize::from(own), Instant::now() + patience);
+        wait_for_machines(shared, usize::from(own), Instant::now() + patience);
         drop(monitor.join());
-        // 4. What is left of the goroutines is dropped here, as if their runtime still ran.
+        // 4. Those that are left are in a poll, and take no task afterwards.
+        lease::heavy();
+        while shared.lock().machines.iter().any(|m| m.is_scheduling()) {
+            self.wake_everybody();
+            thread::sleep(Duration::from_micros(100));
+        }
+        // 5. What is left of the goroutines is dropped here, as if their runtime still ran.
         shared.set_closed();
         let _entered = current::enter(shared);
-        let hidden = panic::polls_here(true);
-        while drop_goroutines(shared, left) {}
-        panic::polls_here(hidden);
-        // 5. The Ps' queues of timers are free for others.
+        let hidden = HiddenPanics(panic::polls_here(true));
+        while drop_goroutines(shared) {}
+        drop(hidden);
+        // 6. The Ps' queues of timers are free for others, and the driver lets go.
         for p in shared.procs.iter() {
             shared.driver.close_lane(p.lane);
         }
+        shared.driver.close();
     }
 
     fn wake_everybody(&self) {
@@ -162,8 +170,17 @@ impl Runtime {
     }
 }
 
-/// Waits until at most `own` machines are left; how many are left beside those.
-fn wait_for_machines(shared: &'static Shared, own: usize, until: Instant) -> usize {
+/// Puts the thread's way with panics back, while unwinding too.
+struct HiddenPanics(bool);
+
+impl Drop for HiddenPanics {
+    fn drop(&mut self) {
+        panic::polls_here(self.0);
+    }
+}
+
+/// Waits until at most `own` machines are left.
+fn wait_for_machines(shared: &'static Shared, own: usize, until: Instant) {
     let mut sched = shared.lock();
     while sched.threads > own {
         let Some(patience) = until.checked_duration_since(Instant::now()) else {
@@ -186,12 +203,11 @@ fn wait_for_machines(shared: &'static Shared, own: usize, until: Instant) -> usi
             sched = shared.lock();
         }
     }
-    sched.threads.saturating_sub(own)
 }
 
 /// Drops every goroutine that nobody runs. `true`: there were some, whose destructors may
 /// have made others.
-fn drop_goroutines(shared: &'static Shared, _running: usize) -> bool {
+fn drop_goroutines(shared: &'static Shared) -> bool {
     let mut any = false;
     for task in snapshot::tasks(shared) {
         if header(task).state.seize() {
@@ -272,21 +288,11 @@ impl Handle {
     /// them end. The caller's P stays. `Some(0)` only asks.
     #[must_use = "the previous number; ignore it with `let _ =`"]
     pub fn gomaxprocs(&self, procs: Option<usize>) -> usize {
-        let shared = self.shared;
-        let mut sched = shared.lock();
-        let before = shared.procs.active();
         let Some(wanted @ 1..) = procs else {
-            return before;
+            return self.shared.procs.active();
         };
-        let wanted = wanted.min(crate::procs::MAX_PROCS);
-        if wanted > before {
-            grow(shared, &mut sched, wanted);
-            drop(sched);
-            shared.notify();
-        } else {
-            shrink(shared, &mut sched, wanted);
-        }
-        before
+        self.shared.follows_quota.store(false, Ordering::Relaxed);
+        set_procs(self.shared, wanted)
     }
 
     /// Every goroutine, by number.
@@ -322,6 +328,10 @@ impl Handle {
     #[doc(hidden)]
     pub fn main_leaves(&self) {
         self.shared.main_leaves();
+        // The monitor may have gone to sleep over a runtime that was not dead without this.
+        if let Some(monitor) = &self.shared.lock().monitor {
+            monitor.unpark();
+        }
     }
 }
 
@@ -358,6 +368,23 @@ fn outside() -> ! {
         "no runtime on this thread: call it inside `#[marmot::main]`, `marmot::block_on(async {{ .. }})` \
          or `Runtime::block_on`"
     )
+}
+
+/// Changes the number of Ps; what it was.
+pub(crate) fn set_procs(shared: &'static Shared, wanted: usize) -> usize {
+    let wanted = wanted.clamp(1, crate::procs::MAX_PROCS);
+    let mut sched = shared.lock();
+    let before = shared.procs.active();
+    match wanted.cmp(&before) {
+        std::cmp::Ordering::Less => shrink(shared, &mut sched, wanted),
+        std::cmp::Ordering::Equal => {}
+        std::cmp::Ordering::Greater => {
+            grow(shared, &mut sched, wanted);
+            drop(sched);
+            shared.notify();
+        }
+    }
+    before
 }
 
 /// More Ps: retired ones first, then new ones.

@@ -18,6 +18,7 @@ use crate::processor::Processor;
 use crate::procs::Procs;
 use crate::run_queue::{GlobalQueue, HogLane};
 use crate::task::header::{TaskRef, temper};
+use crate::task::panic::contained;
 
 /// How many goroutine numbers a machine takes at once.
 const ID_BLOCK: u64 = 1024;
@@ -36,6 +37,8 @@ pub(crate) struct Shared {
     pub(crate) procs: Procs,
     pub(crate) driver: Box<dyn Driver>,
     pub(crate) config: Config,
+    /// The number of Ps follows the process's quota of CPUs.
+    pub(crate) follows_quota: AtomicBool,
     /// Hogs hold nearly all spare threads: run good goroutines only.
     pub(crate) restricted: AtomicBool,
     /// A machine waits in the driver.
@@ -111,6 +114,7 @@ impl Shared {
             hogs: HogLane::new(),
             procs: Procs::new(),
             driver,
+            follows_quota: AtomicBool::new(config.follows_quota),
             config,
             restricted: AtomicBool::new(false),
             in_driver: AtomicBool::new(false),
@@ -251,10 +255,16 @@ impl Shared {
         self.hogs.take(self.procs.active())
     }
 
+    /// How many machines may burn without a P: as configured, but enough for each P to be
+    /// taken from two hogs.
+    pub(crate) fn hog_cap(&self) -> usize {
+        self.config.hog_cap.max(2 * self.procs.active())
+    }
+
     /// Near the cap of burning machines without a P only good goroutines run: so near that
     /// each P can still be taken from one more.
     pub(crate) fn set_restricted(&self, burning: usize) {
-        let full = burning + self.procs.active() >= self.config.hog_cap.max(2);
+        let full = burning + self.procs.active() >= self.hog_cap();
         self.restricted
             .store(burning > 0 && full, Ordering::Relaxed);
     }
@@ -269,7 +279,7 @@ impl Shared {
 
     #[cold]
     pub(crate) fn wake_one(&'static self) {
-        if !self.idle.try_begin_search() {
+        if self.is_closing() || !self.idle.try_begin_search() {
             return;
         }
         let kick = {
@@ -300,6 +310,17 @@ impl Shared {
             Kick::Interrupt => self.driver.interrupt(),
             Kick::Start(machine) => crate::threads::start(machine),
         }
+    }
+
+    /// Fires what is due in a lane. Wakers are foreign code.
+    pub(crate) fn fire(&self, lane: u32, now_ns: u64) {
+        contained(&self.config, || _ = self.driver.fire(lane, now_ns));
+    }
+
+    /// Looks at the world without waiting.
+    pub(crate) fn poll_driver(&self) {
+        self.polled_driver();
+        contained(&self.config, || _ = self.driver.poll());
     }
 
     pub(crate) fn somebody_waits_in_driver(&self) -> bool {
@@ -414,15 +435,18 @@ impl Sched {
         kick
     }
 
-    fn new_machine(&mut self, shared: &'static Shared) -> &'static Machine {
+    /// A machine whose thread is about to be started.
+    pub(crate) fn new_machine(&mut self, shared: &'static Shared) -> &'static Machine {
         self.threads += 1;
-        self.spare.pop().unwrap_or_else(|| {
+        let machine = self.spare.pop().unwrap_or_else(|| {
             let id = u32::try_from(self.machines.len()).expect("fewer than 2^32 machines");
             let machine = Machine::new(shared, id);
             let machine: &'static Machine = Box::leak(Box::new(machine));
             self.machines.push(machine);
             machine
-        })
+        });
+        machine.alive.store(true, Ordering::Relaxed);
+        machine
     }
 
     /// Notes where a machine without a P is about to sleep: in the driver if nobody is there.

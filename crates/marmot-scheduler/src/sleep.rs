@@ -13,6 +13,7 @@ use crate::driver::is_due;
 use crate::machine::Machine;
 use crate::processor::{Held, Processor};
 use crate::shared::Sched;
+use crate::task::panic::contained;
 
 impl Machine {
     /// Nothing found: gives the P up and sleeps until there is one with work.
@@ -35,7 +36,9 @@ impl Machine {
 
     /// Gives the P up, and the claim to be searching.
     fn put_down(&self, sched: &mut Sched) {
-        let p = self.believed().expect("a machine that gives its P up believes to have it");
+        let p = self
+            .believed()
+            .expect("a machine that gives its P up believes to have it");
         p.lease.give_up();
         self.set_proc(None);
         let searched = self.searching.replace(false);
@@ -73,7 +76,9 @@ impl Machine {
 
     /// Takes an idle P, as a searcher. `false`: there is none.
     pub(crate) fn take_any(&self, sched: &mut Sched) -> bool {
-        let Some(p) = sched.take_idle(self.shared) else { return false };
+        let Some(p) = sched.take_idle(self.shared) else {
+            return false;
+        };
         p.lease.grant(self);
         self.set_proc(Some(p));
         self.fresh.set(true);
@@ -135,11 +140,13 @@ impl Machine {
         let shared = self.shared;
         let lanes: Vec<u32> = shared.procs.iter().map(|p| p.lane).collect();
         shared.polled_driver();
-        shared.driver.wait(&lanes, &mut || self.leave_driver());
+        contained(&shared.config, || {
+            shared.driver.wait(&lanes, &mut || self.leave_driver());
+        });
         shared.polled_driver();
         let now = clock::now_ns();
         for p in shared.procs.iter().filter(|p| is_due(p.deadline, now)) {
-            shared.driver.fire(p.lane, now);
+            shared.fire(p.lane, now);
         }
     }
 
@@ -159,10 +166,13 @@ impl Machine {
     pub(crate) fn adopt(&self) -> bool {
         // ORDERING: Acquire pairs with the Release in `hand_over`.
         let handed = self.handed.swap(null_mut(), Ordering::Acquire);
-        let Some(p) = handed_over(handed) else { return false };
+        let Some(p) = handed_over(handed) else {
+            return false;
+        };
         self.set_proc(Some(p));
         self.fresh.set(true);
-        self.searching.set(self.woken_to_search.swap(false, Ordering::Relaxed));
+        self.searching
+            .set(self.woken_to_search.swap(false, Ordering::Relaxed));
         true
     }
 }
@@ -187,6 +197,7 @@ impl Machine {
         self.cache().give_back();
         let mut sched = shared.lock();
         sched.threads -= 1;
+        self.alive.store(false, Ordering::Relaxed);
         drop(sched);
         shared.thread_ended.notify_all();
     }
@@ -198,7 +209,7 @@ mod tests {
     use std::time::Duration;
 
     use crate::builder::{Config, Deadlock, Panic};
-    use crate::driver::{Driver, NoDriver};
+    use crate::driver::NoDriver;
     use crate::machine::Machine;
     use crate::processor::Processor;
     use crate::shared::Shared;
@@ -214,6 +225,8 @@ mod tests {
             stack_bytes: None,
             name: "test".to_owned(),
             seed: 1,
+            grace: crate::deadlock::GRACE,
+            follows_quota: false,
         }
     }
 
@@ -223,7 +236,9 @@ mod tests {
         // On a thread of its own: a machine that goes to sleep here is never woken.
         std::thread::spawn(move || {
             let shared = Shared::leak(Box::new(NoDriver::default()), config());
-            let p = shared.procs.add(Processor::new(0, shared.driver.open_lane()));
+            let p = shared
+                .procs
+                .add(Processor::new(0, shared.driver.open_lane()));
             let m: &'static Machine = Box::leak(Box::new(Machine::new(shared, 0)));
             m.set_proc(Some(p));
             // The monitor's attempt is over, and the P is the machine's again.

@@ -96,6 +96,13 @@ fn read(cell: NonNull<Header>, shared: &Shared, now_ms: u32) -> Option<Goroutine
     let birthplace = g.birthplace.load(Ordering::Relaxed);
     let since = g.since_ms.load(Ordering::Relaxed);
     let (reason, object) = (g.wait_reason(), g.object.load(Ordering::Relaxed));
+    // A goroutine that waits on its thread, in a `*_blocking` call, has said so.
+    let waits = state == GoroutineState::Running && reason != WaitReason::Foreign;
+    let state = if waits {
+        GoroutineState::Waiting
+    } else {
+        state
+    };
     let parent = g.parent.load(Ordering::Relaxed);
     // ORDERING: Acquire keeps the reads above before the second look (a seqlock's read side;
     // the write side is in `cell::free` and `cell::place`).

@@ -66,7 +66,7 @@ impl Machine {
                 return Some(task);
             }
             if last && is_due(victim.deadline, now) {
-                self.shared.driver.fire(victim.lane, now);
+                self.shared.fire(victim.lane, now);
             }
         }
         p.pop()

@@ -39,6 +39,10 @@ const BURNING_NS: u64 = 1_000_000;
 const STUCK_NS: u64 = 10_000_000;
 /// Sockets are looked at when nobody else has for this long (Go: 10 ms).
 const POLL_NS: u64 = 10_000_000;
+/// So long after the mode for known goroutines only began, one that is not known is let in.
+const RELAX_NS: u64 = 100_000_000;
+/// The quota of CPUs is read once in so long (Go: about a second).
+const QUOTA_NS: u64 = 1_000_000_000;
 /// So many quiet looks before the monitor sleeps: short pauses do not cost a wake-up each.
 const QUIET_LOOKS: u32 = 4;
 
@@ -65,6 +69,8 @@ pub(crate) struct Monitor {
     inspector: Inspector,
     quiet_looks: u32,
     deadlock: Watch,
+    restricted_since: u64,
+    quota_read: u64,
     now: u64,
 }
 
@@ -77,6 +83,8 @@ pub(crate) fn run(shared: &'static Shared) {
         inspector: Inspector::default(),
         quiet_looks: 0,
         deadlock: Watch::default(),
+        restricted_since: 0,
+        quota_read: clock::now_ns(),
         now: 0,
     };
     while !shared.is_closing() {
@@ -103,12 +111,36 @@ impl Monitor {
                 Look::Stuck(case) => stuck.push(case),
             }
         }
+        self.relax();
         let mut watchful = false;
         for case in stuck {
             watchful |= self.treat(&case, serving);
         }
         self.world();
+        self.follow_quota();
         if watchful { WATCHFUL } else { TICK }
+    }
+
+    /// Lets one goroutine run from time to time that nothing is known of, though hogs abound:
+    /// they may be waiting for it.
+    fn relax(&mut self) {
+        let restricted = &self.shared.restricted;
+        if !restricted.load(Ordering::Relaxed) {
+            self.restricted_since = self.now;
+        } else if self.now.saturating_sub(self.restricted_since) >= RELAX_NS {
+            self.restricted_since = self.now;
+            restricted.store(false, Ordering::Relaxed);
+            self.shared.notify();
+        }
+    }
+
+    /// Follows the process's quota of CPUs while it runs, as Go 1.25.
+    fn follow_quota(&mut self) {
+        let follows = self.shared.follows_quota.load(Ordering::Relaxed);
+        if follows && self.now.saturating_sub(self.quota_read) >= QUOTA_NS {
+            self.quota_read = self.now;
+            crate::runtime::set_procs(self.shared, crate::cpus::default_procs());
+        }
     }
 
     /// What one P does.
@@ -190,9 +222,11 @@ impl Monitor {
             if flushed == Some(true) {
                 shared.notify();
             }
+        } else if !case.p.stealer.is_empty() {
+            shared.notify();
         }
         if is_due(case.p.deadline, self.now) {
-            shared.driver.fire(case.p.lane, self.now);
+            shared.fire(case.p.lane, self.now);
         }
     }
 
@@ -217,8 +251,10 @@ impl Monitor {
         let Some(kick) = self.take_away(case, how) else {
             return;
         };
-        if let Some(kick) = kick {
-            self.shared.act(kick);
+        match kick {
+            Some(kick) => self.shared.act(kick),
+            // The P is retired, and what it had is in the global queue.
+            None => self.shared.notify(),
         }
     }
 
@@ -226,7 +262,7 @@ impl Monitor {
     fn take_away(&self, case: &Case, how: u8) -> Option<Option<Kick>> {
         let shared = self.shared;
         let mut sched = shared.lock();
-        if how == detached::BURNING && sched.burning >= shared.config.hog_cap {
+        if how == detached::BURNING && sched.burning >= shared.hog_cap() {
             return None;
         }
         if sched.threads >= shared.config.max_threads && sched.nobody_sleeps() {
@@ -288,8 +324,7 @@ impl Monitor {
             return;
         }
         if self.poll_is_late() {
-            shared.polled_driver();
-            shared.driver.poll();
+            shared.poll_driver();
         }
         let (idle, _) = shared.idle.glance();
         let timers = shared.procs.iter().any(|p| is_due(p.deadline, self.now));
@@ -309,6 +344,7 @@ impl Monitor {
             sched.monitor_sleeps
         };
         if !quiet {
+            self.deadlock.nothing_suspicious();
             return thread::sleep(pause);
         }
         match self.deadlock.look(self.shared) {

@@ -47,7 +47,11 @@ fn main(machine: &'static Machine) {
     panic::polls_here(true);
     current::enter_machine(machine);
     machine.adopt();
-    machine.run();
+    let ran = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| machine.run()));
+    if let Err(payload) = ran {
+        let caught = panic::Caught::new(payload);
+        panic::die(&format!("fatal error: the scheduler panicked: {caught}\n"));
+    }
     current::leave_machine();
 }
 
@@ -55,6 +59,7 @@ fn undo(machine: &'static Machine, error: &io::Error) {
     let shared = machine.shared;
     let mut sched = shared.lock();
     sched.threads -= 1;
+    machine.alive.store(false, Ordering::Relaxed);
     sched.spare.push(machine);
     let handed = machine.handed.swap(null_mut(), Ordering::Acquire);
     let p = shared

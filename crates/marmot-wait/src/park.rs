@@ -7,16 +7,23 @@ use std::cell::Cell;
 use std::future::Future;
 use std::pin::pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU8, AtomicUsize, Ordering};
 use std::task::{Context, Poll, Wake, Waker};
 use std::thread::{self, Thread};
 
 use crate::runner::{BlockingKind, blocking};
 use crate::{budget, note};
 
+/// Neither asleep nor woken.
+const AWAKE: u8 = 0;
+/// Asleep, and counted as such.
+const SLEEPS: u8 = 1;
+/// Woken: the next sleep ends at once.
+const WOKEN: u8 = 2;
+
 struct Parker {
     thread: Thread,
-    woken: AtomicBool,
+    state: AtomicU8,
 }
 
 impl Wake for Parker {
@@ -26,8 +33,10 @@ impl Wake for Parker {
 
     fn wake_by_ref(self: &Arc<Self>) {
         // ORDERING: Release publishes what the waker's caller wrote to the poll that
-        // follows; pairs with the Acquire swap in `wait`.
-        if !self.woken.swap(true, Ordering::AcqRel) {
+        // follows; pairs with the Acquire in `wait`.
+        if self.state.swap(WOKEN, Ordering::AcqRel) == SLEEPS {
+            // Counted as awake from here on, though it may take the thread a while to run.
+            ASLEEP.fetch_sub(1, Ordering::Relaxed);
             self.thread.unpark();
         }
     }
@@ -35,10 +44,21 @@ impl Wake for Parker {
 
 impl Parker {
     fn wait(&self) {
+        ASLEEP.fetch_add(1, Ordering::Relaxed);
+        // ORDERING: Acquire on failure pairs with the Release in `wake_by_ref`.
+        let slept = self
+            .state
+            .compare_exchange(AWAKE, SLEEPS, Ordering::AcqRel, Ordering::Acquire);
+        if slept.is_err() {
+            ASLEEP.fetch_sub(1, Ordering::Relaxed);
+        }
         // ORDERING: Acquire pairs with the Release in `wake_by_ref`.
-        while !self.woken.swap(false, Ordering::Acquire) {
+        while self.state.load(Ordering::Acquire) != WOKEN {
             thread::park();
         }
+        // ORDERING: AcqRel: a waker that came meanwhile wrote WOKEN over WOKEN; what it
+        // published is taken here.
+        self.state.swap(AWAKE, Ordering::AcqRel);
     }
 }
 
@@ -51,7 +71,7 @@ thread_local! {
 fn fresh() -> Arc<Parker> {
     Arc::new(Parker {
         thread: thread::current(),
-        woken: AtomicBool::new(false),
+        state: AtomicU8::new(AWAKE),
     })
 }
 
@@ -84,12 +104,13 @@ pub fn block_on<F: Future>(future: F) -> F::Output {
                 give_back(parker);
                 return output;
             }
-            Poll::Pending => blocking(BlockingKind::Park, note::take(), || asleep(&parker)),
+            Poll::Pending => blocking(BlockingKind::Park, note::take(), || parker.wait()),
         }
     }
 }
 
 /// Threads that sleep in [`block_on`] now.
+// ORDERING: Relaxed, a count for a report.
 static ASLEEP: AtomicUsize = AtomicUsize::new(0);
 
 /// How many threads sleep in [`block_on`]: each waits for a wake-up as a goroutine does, so a
@@ -99,12 +120,6 @@ pub fn threads_asleep() -> usize {
     // ORDERING: Relaxed, a count for a report; the caller has looked at everything else
     // that could go on before.
     ASLEEP.load(Ordering::Relaxed)
-}
-
-fn asleep(parker: &Parker) {
-    ASLEEP.fetch_add(1, Ordering::Relaxed);
-    parker.wait();
-    ASLEEP.fetch_sub(1, Ordering::Relaxed);
 }
 
 /// Polls with the budget set aside: here nobody else is kept waiting by a long poll.

@@ -1,9 +1,12 @@
 //! What `#[marmot::main]` and `#[marmot::test]` call.
 
+use std::convert::Infallible;
 use std::future::{Future, poll_fn};
-use std::io::Write;
+use std::pin::pin;
+use std::process::{ExitCode, Termination};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Poll, Waker};
+use std::time::Duration;
 
 use marmot_wait::park;
 
@@ -77,50 +80,54 @@ fn start(builder: Builder) -> Runtime {
     match builder.build() {
         Ok(runtime) => runtime,
         Err(error) => {
-            let _ = writeln!(
-                std::io::stderr(),
-                "fatal error: the runtime cannot start: {error}"
-            );
+            eprintln!("fatal error: the runtime cannot start: {error}");
             std::process::exit(2)
         }
     }
 }
 
-/// Runs the main goroutine. When it returns, the process does: goroutines that are still
-/// there are cut off.
+/// Runs the main goroutine. When it returns the process ends, there and then: goroutines that
+/// are still there are cut off.
+#[track_caller]
 pub fn main<F>(options: Options, body: F) -> F::Output
 where
     F: Future + Send + 'static,
-    F::Output: Send + 'static,
+    F::Output: Termination + Send + 'static,
 {
     let runtime = start(options.builder());
-    let main = runtime.spawn(body);
-    let ended = runtime.block_on(main);
     let handle = runtime.handle();
+    let main = handle.spawn(async move { std::process::exit(status(body.await.report())) });
+    let ended: Result<Infallible, JoinError> = runtime.block_on(main);
     // Not shut down: as in Go, the end of main does not wait for anybody.
     std::mem::forget(runtime);
-    match ended.map_err(JoinError::crash_main) {
-        Ok(output) => output,
-        // Main has called `goexit`: the others go on, and the monitor ends the process when
-        // none is left.
-        Err(_) => {
-            handle.main_leaves();
-            handle.block_on(std::future::pending())
-        }
-    }
+    let Err(error) = ended;
+    // Main has not returned: it panicked, which ends the process here, or has called `goexit`.
+    // Then the others go on, and the monitor ends the process when none is left.
+    let _goexit = error.crash_main();
+    handle.main_leaves();
+    handle.block_on(std::future::pending())
 }
 
+/// The number in an exit code, which std keeps to itself.
+fn status(code: ExitCode) -> i32 {
+    let number = (0..=u8::MAX).find(|&number| ExitCode::from(number) == code);
+    number.map_or(1, i32::from)
+}
+
+/// A test in which all goroutines sleep so long, with foreign threads about, has failed.
+const GRACE: Duration = Duration::from_secs(5);
+
 /// How a test went, as far as it is known.
-struct Outcome<T> {
-    output: Option<Result<T, JoinError>>,
+#[derive(Default)]
+struct Outcome {
     deadlock: Option<String>,
     panics: Vec<String>,
     waker: Option<Waker>,
 }
 
-type Shared<T> = Arc<Mutex<Outcome<T>>>;
+type Shared = Arc<Mutex<Outcome>>;
 
-fn with<T, R>(outcome: &Shared<T>, f: impl FnOnce(&mut Outcome<T>) -> R) -> R {
+fn with<R>(outcome: &Shared, f: impl FnOnce(&mut Outcome) -> R) -> R {
     let mut guard = outcome.lock().unwrap_or_else(PoisonError::into_inner);
     let result = f(&mut guard);
     let waker = guard.waker.take();
@@ -137,18 +144,14 @@ fn with<T, R>(outcome: &Shared<T>, f: impl FnOnce(&mut Outcome<T>) -> R) -> R {
 /// # Panics
 ///
 /// If the test fails.
+#[track_caller]
 pub fn test<F>(options: Options, _path: &str, body: impl FnOnce() -> F) -> F::Output
 where
     F: Future + Send + 'static,
     F::Output: Send + 'static,
 {
-    let outcome: Shared<F::Output> = Arc::new(Mutex::new(Outcome {
-        output: None,
-        deadlock: None,
-        panics: Vec::new(),
-        waker: None,
-    }));
-    let mut builder = options.builder();
+    let outcome = Shared::default();
+    let mut builder = options.builder().deadlock_grace(GRACE);
     let here = Arc::clone(&outcome);
     builder =
         builder.on_panic(move |text| with(&here, |outcome| outcome.panics.push(text.to_owned())));
@@ -159,26 +162,17 @@ where
         });
     }
     let runtime = start(builder);
-    let root = runtime.spawn(body());
-    let here = Arc::clone(&outcome);
-    let joined = runtime.spawn(async move {
-        let output = root.await;
-        with(&here, |outcome| outcome.output = Some(output));
-    });
+    let mut root = pin!(runtime.spawn(body()));
     let ended = park::block_on(poll_fn(|cx| {
-        let mut outcome = outcome.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(text) = outcome.deadlock.take() {
-            return Poll::Ready(Err(text));
-        }
-        match outcome.output.take() {
-            Some(output) => Poll::Ready(Ok(output)),
-            None => {
-                outcome.waker = Some(cx.waker().clone());
-                Poll::Pending
+        {
+            let mut outcome = outcome.lock().unwrap_or_else(PoisonError::into_inner);
+            if let Some(text) = outcome.deadlock.take() {
+                return Poll::Ready(Err(text));
             }
+            outcome.waker = Some(cx.waker().clone());
         }
+        root.as_mut().poll(cx).map(Ok)
     }));
-    drop(joined);
     drop(runtime);
     let panics = with(&outcome, |outcome| std::mem::take(&mut outcome.panics));
     judge(ended, &panics)

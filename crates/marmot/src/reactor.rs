@@ -1,7 +1,8 @@
 //! Timers and sockets as one [`Driver`]: the whole joint between them and the scheduler.
 
 use std::io;
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError, RwLock};
+use std::time::Duration;
 
 use marmot_netpoll::{Poller, Seat};
 use marmot_scheduler::{Driver, Lane, until};
@@ -11,16 +12,24 @@ use marmot_wait::clock;
 /// The timers of one runtime, and its seat at the process's poller.
 pub(crate) struct Reactor {
     timers: Arc<Group>,
-    seat: Arc<Seat>,
+    /// Empty once the runtime is over: a seat says that its runtime looks at the poller.
+    seat: Arc<RwLock<Option<Seat>>>,
 }
 
 impl Reactor {
     pub(crate) fn new() -> io::Result<Reactor> {
-        let seat = Arc::new(Seat::new(Poller::global()?));
+        let seat = Arc::new(RwLock::new(Some(Seat::new(Poller::global()?))));
         let bell = Arc::clone(&seat);
-        let timers = Group::new(Box::new(move || bell.interrupt()));
+        let timers = Group::new(Box::new(move || with(&bell, Seat::interrupt)));
         Ok(Reactor { timers, seat })
     }
+}
+
+/// Does something with the seat, if there still is one. The lock is held for reading only, and
+/// written once, at the end.
+fn with<R: Default>(seat: &RwLock<Option<Seat>>, f: impl FnOnce(&Seat) -> R) -> R {
+    let seat = seat.read().unwrap_or_else(PoisonError::into_inner);
+    seat.as_ref().map_or_else(R::default, f)
 }
 
 impl Driver for Reactor {
@@ -41,28 +50,48 @@ impl Driver for Reactor {
     }
 
     fn has_waiters(&self) -> bool {
-        self.seat.poller().waiting_count() > 0
+        with(&self.seat, |seat| seat.poller().waiting_count() > 0)
     }
 
     fn poll(&self) -> usize {
         // The poller fails only for want of memory; whoever waits in it is told.
-        self.seat.poll(Some(std::time::Duration::ZERO)).unwrap_or(0)
+        with(&self.seat, |seat| {
+            seat.poll(Some(Duration::ZERO)).unwrap_or(0)
+        })
     }
 
     fn wait(&self, lanes: &[u32], before_wake: &mut dyn FnMut()) {
         let earliest = self.timers.prepare_sleep(lanes.iter().copied());
         let timeout = until(earliest, clock::now_ns());
-        let waited = self.seat.poll_with(timeout, || {
+        let mut over = false;
+        let waited = with(&self.seat, |seat| {
+            let waited = seat.poll_with(timeout, || {
+                over = true;
+                self.timers.end_sleep();
+                before_wake();
+            });
+            Some(waited.is_ok())
+        });
+        if !over {
             self.timers.end_sleep();
             before_wake();
-        });
-        if waited.is_err() {
+        }
+        if waited != Some(true) {
             // Nothing to wait with: at least leave the CPU to others.
             std::thread::yield_now();
         }
     }
 
+    fn close(&self) {
+        drop(
+            self.seat
+                .write()
+                .unwrap_or_else(PoisonError::into_inner)
+                .take(),
+        );
+    }
+
     fn interrupt(&self) {
-        self.seat.interrupt();
+        with(&self.seat, Seat::interrupt);
     }
 }

@@ -120,6 +120,13 @@ impl Builder {
         Builder(self.0.on_panic(f))
     }
 
+    /// How long all goroutines must have been asleep before it is told, where a thread that is
+    /// not the runtime's could still wake one; a second by default.
+    #[must_use]
+    pub fn deadlock_grace(self, grace: Duration) -> Builder {
+        Builder(self.0.deadlock_grace(grace))
+    }
+
     /// How many threads at most; 10,000 by default, as in Go.
     #[must_use]
     pub fn max_threads(self, threads: usize) -> Builder {

@@ -27,6 +27,7 @@ use std::task::{Context, Poll, Waker};
 
 use super::header::{Header, TaskRef, temper};
 use super::join::{JoinError, Output};
+use super::panic::contained;
 use super::slab::{self, MAX_ALIGN, MAX_BYTES};
 use super::waker;
 use crate::current;
@@ -151,22 +152,17 @@ where
     let cell = header.cast::<Cell<F, K>>().as_ptr();
     // SAFETY: the slab gave us the cell; the class is large enough for the type, and cells
     // are aligned to `MAX_ALIGN`.
-    let vtable = unsafe { &raw mut (*cell).header.vtable };
-    // SAFETY: in the cell. It is the only field of the header that is plain memory, and
-    // whoever walks the slab never reads it.
-    unsafe { vtable.write(Cell::<F, K>::VTABLE) };
-    // SAFETY: as for the vtable.
     let stage = unsafe { &raw mut (*cell).stage };
     // SAFETY: in the cell; the stage is nobody's, and what it held was dropped.
     unsafe { stage.write(UnsafeCell::new(Stage::Future(future))) };
-    // SAFETY: as for the vtable.
+    // SAFETY: as for the stage.
     let joiner = unsafe { &raw mut (*cell).joiner };
     // SAFETY: in the cell, which was freed without a waker in it.
     unsafe { joiner.write(UnsafeCell::new(None)) };
-    // SAFETY: all fields are set; the header's other fields are atomics, valid since the
-    // chunk was zeroed.
+    // SAFETY: the header's fields are atomics, valid since the chunk was zeroed.
     let fresh = unsafe { header.as_ref() };
     fresh.state.reset();
+    fresh.set_vtable(Cell::<F, K>::VTABLE);
     // ORDERING: Relaxed for the fields, published by the id's Release to a dump (Acquire in
     // `snapshot`), and by the queue to the machine.
     fresh.shared.store(
@@ -194,15 +190,17 @@ pub(crate) unsafe fn free(task: TaskRef) {
     // SAFETY: the caller has the cell alone.
     let header = unsafe { task.0.as_ref() };
     // SAFETY: the vtable belongs to the cell.
-    let joiner = unsafe { (header.vtable.joiner)(task.0) };
+    let joiner = unsafe { (header.vtable().joiner)(task.0) };
     // SAFETY: no handle and no poller is left that could touch the joiner's waker.
-    let waker = unsafe { &mut *joiner }.take();
+    if let Some(waker) = unsafe { &mut *joiner }.take() {
+        // A waker's destructor is foreign code, and the cell is still a cell meanwhile.
+        contained(&header.shared().config, || drop(waker));
+    }
     header.id.store(0, Ordering::Relaxed);
     // ORDERING: Release keeps the 0 before what is written into the free cell from here on: a
     // dump that reads any of that finds the id changed (Acquire fence in `snapshot::read`).
     fence(Ordering::Release);
     current::free_cell(header.class.load(Ordering::Relaxed), task.0);
-    drop(waker);
 }
 
 /// Polls the future once. `Ready`: future dropped, output in its place.
@@ -249,13 +247,17 @@ unsafe fn cancel<F: Future, K: Keep<F::Output>>(header: NonNull<Header>) {
 /// a goroutine that had none of its own.
 fn replace<F, T>(stage: &mut Stage<F, T>, output: Output<T>) {
     let dropped = catch_unwind(AssertUnwindSafe(|| *stage = Stage::Empty));
-    let output = match (dropped, output) {
-        (Err(payload), Ok(_)) => Err(JoinError::from_payload(payload)),
-        (_, output) => output,
-    };
     // A panicking destructor leaves the stage `Empty` all the same: the old value is dropped
     // in place and the new one written while the panic unwinds.
     *stage = Stage::Output(output);
+    let Err(payload) = dropped else { return };
+    if matches!(stage, Stage::Output(Err(error)) if error.is_panic()) {
+        return;
+    }
+    let panicked = Stage::Output(Err(JoinError::from_payload(payload)));
+    let replaced = std::mem::replace(stage, panicked);
+    // The destructor of an output that nobody will see may panic too; one is enough to tell.
+    drop(catch_unwind(AssertUnwindSafe(|| drop(replaced))));
 }
 
 /// Drops the output that nobody will take.
@@ -313,7 +315,7 @@ pub(crate) fn poll_once(task: TaskRef) -> Poll<()> {
     let waker = ManuallyDrop::new(waker::borrowed(task));
     let mut cx = Context::from_waker(&waker);
     // SAFETY: the task came from a queue, so its cell lives.
-    let poll = unsafe { task.0.as_ref() }.vtable.poll;
+    let poll = unsafe { task.0.as_ref() }.vtable().poll;
     // SAFETY: the caller holds RUN.
     let polled = unsafe { poll(task.0, &mut cx) };
     if polled.is_ready() {
@@ -325,10 +327,19 @@ pub(crate) fn poll_once(task: TaskRef) -> Poll<()> {
 /// Drops the future of a task that its caller has the right to touch.
 pub(crate) fn drop_future(task: TaskRef) {
     // SAFETY: the task is not done, so its cell lives.
-    let cancel = unsafe { task.0.as_ref() }.vtable.cancel;
+    let cancel = unsafe { task.0.as_ref() }.vtable().cancel;
     // SAFETY: the caller holds RUN.
     unsafe { cancel(task.0) };
     end(task);
+}
+
+/// Drops a reference that the caller has added.
+pub(crate) fn drop_ref(task: TaskRef) {
+    // SAFETY: the caller's reference keeps the cell alive.
+    if unsafe { task.0.as_ref() }.state.drop_ref() {
+        // SAFETY: that was the last reference; a task without its life is done.
+        unsafe { free(task) };
+    }
 }
 
 /// Announces the end, wakes the joiner, and drops what nobody wants.
@@ -337,17 +348,18 @@ fn end(task: TaskRef) {
     let header = unsafe { task.0.as_ref() };
     current::count_end(header.shared());
     let finish = header.state.finish();
+    let config = &header.shared().config;
     if !finish.joined {
         // SAFETY: no join handle owns the output, so the poller does.
-        unsafe { (header.vtable.drop_output)(task.0) };
+        contained(config, || unsafe { (header.vtable().drop_output)(task.0) });
     }
     if finish.wake_joiner {
         // SAFETY: the cell lives.
-        let joiner = unsafe { (header.vtable.joiner)(task.0) };
+        let joiner = unsafe { (header.vtable().joiner)(task.0) };
         // SAFETY: JWAKER was set when the task finished, after which the handle no longer
         // writes the field; the last reference drops it.
         if let Some(waker) = unsafe { &*joiner } {
-            waker.wake_by_ref();
+            contained(config, || waker.wake_by_ref());
         }
     }
     if finish.last || header.state.drop_ref() {

@@ -32,7 +32,7 @@ pub(crate) mod temper {
 pub(crate) struct Header {
     pub(crate) state: State,
     /// How to act on what lies behind the header.
-    pub(crate) vtable: &'static Vtable,
+    vtable: AtomicPtr<Vtable>,
     /// The runtime it belongs to.
     pub(crate) shared: AtomicPtr<Shared>,
     /// Its number; 0 for a free cell.
@@ -70,6 +70,22 @@ impl Header {
     /// Why it waits, if it does.
     pub(crate) fn wait_reason(&self) -> WaitReason {
         WaitReason::from_u8(self.reason.load(Ordering::Relaxed))
+    }
+
+    /// How to act on what lies behind the header of a task that has been made.
+    #[inline]
+    #[expect(
+        unsafe_code,
+        reason = "an atomic, so that dumps may hold references to headers"
+    )]
+    pub(crate) fn vtable(&self) -> &'static Vtable {
+        // SAFETY: set by `set_vtable` when the task was made, to a reference.
+        unsafe { &*self.vtable.load(Ordering::Relaxed) }
+    }
+
+    pub(crate) fn set_vtable(&self, vtable: &'static Vtable) {
+        let vtable = std::ptr::from_ref(vtable).cast_mut();
+        self.vtable.store(vtable, Ordering::Relaxed);
     }
 
     /// The runtime it belongs to.

@@ -219,7 +219,7 @@ impl<T> JoinHandle<T> {
     fn take(&mut self, task: TaskRef) -> Output<T> {
         let mut output = MaybeUninit::<Output<T>>::uninit();
         // SAFETY: the handle's reference keeps the cell alive.
-        let take = unsafe { task.0.as_ref() }.vtable.take_output;
+        let take = unsafe { task.0.as_ref() }.vtable().take_output;
         // SAFETY: DONE with JOIN set: the output is the handle's, of the type the handle was
         // made with.
         unsafe { take(task.0, output.as_mut_ptr().cast()) };
@@ -232,7 +232,7 @@ impl<T> JoinHandle<T> {
         // SAFETY: the handle's reference keeps the cell alive.
         let header = unsafe { task.0.as_ref() };
         // SAFETY: the cell lives.
-        let joiner = unsafe { (header.vtable.joiner)(task.0) };
+        let joiner = unsafe { (header.vtable().joiner)(task.0) };
         // SAFETY: a shared look while JWAKER may be set: both sides only read then.
         let same = unsafe { &*joiner }
             .as_ref()
@@ -240,13 +240,15 @@ impl<T> JoinHandle<T> {
         if self.polled && same {
             return !header.state.is_done();
         }
+        // First, since it is foreign code and may panic.
+        let fresh = cx.waker().clone();
         if self.polled && !header.state.unset_join_waker() && header.state.is_done() {
             return false;
         }
         self.polled = true;
         // SAFETY: JWAKER is clear and the task not seen done while we cleared it: only the
         // handle touches the field.
-        let old = unsafe { &mut *joiner }.replace(cx.waker().clone());
+        let old = unsafe { &mut *joiner }.replace(fresh);
         let waits = header.state.set_join_waker();
         drop(old);
         waits
@@ -284,14 +286,16 @@ impl<T> Drop for JoinHandle<T> {
         let mut waker = None;
         if self.polled && header.state.unset_join_waker() {
             // SAFETY: the cell lives.
-            let joiner = unsafe { (header.vtable.joiner)(task.0) };
+            let joiner = unsafe { (header.vtable().joiner)(task.0) };
             // SAFETY: JWAKER was set and is clear now, before the task was done: the field is
             // the handle's.
             waker = unsafe { &mut *joiner }.take();
         }
         if header.state.drop_join() {
-            // SAFETY: done, and the output was the handle's.
-            unsafe { (header.vtable.drop_output)(task.0) };
+            panic::contained(&header.shared().config, || {
+                // SAFETY: done, and the output was the handle's.
+                unsafe { (header.vtable().drop_output)(task.0) };
+            });
         }
         if header.state.drop_ref() {
             // SAFETY: the last reference; done, and the output taken or dropped.

@@ -13,12 +13,12 @@ use std::backtrace::{Backtrace, BacktraceStatus};
 use std::cell::{Cell, RefCell};
 use std::fmt;
 use std::io::Write;
-use std::panic::{self, Location, PanicHookInfo};
+use std::panic::{self, AssertUnwindSafe, Location, PanicHookInfo, catch_unwind};
 use std::sync::Once;
 use std::sync::atomic::Ordering;
 
 use super::header::Header;
-use crate::builder::Panic;
+use crate::builder::{Config, Panic};
 
 /// The payload with which [`goexit`](crate::goexit) unwinds: the one that every crate knows.
 pub(crate) use marmot_wait::Goexit;
@@ -109,12 +109,15 @@ pub(crate) fn unobserved(caught: &Caught, header: &Header) {
     let born = crate::snapshot::place(birthplace);
     let parent = header.parent.load(Ordering::Relaxed);
     let whose = Whose { id, born, parent };
-    let config = &header.shared().config;
+    apply(&header.shared().config, caught, &whose);
+}
+
+fn apply(config: &Config, caught: &Caught, whose: &Whose) {
     match (&config.on_panic, config.panic) {
-        (Some(hook), _) => hook(&report(caught, &whose)),
-        (None, Panic::Crash) => crash(caught, &whose),
+        (Some(hook), _) => hook(&report(caught, whose)),
+        (None, Panic::Crash) => crash(caught, whose),
         (None, Panic::Report) => {
-            print(&report(caught, &whose));
+            print(&report(caught, whose));
         }
     }
 }
@@ -129,7 +132,10 @@ struct Whose {
 impl Whose {
     fn tell(&self, caught: &Caught, out: &mut String) {
         use std::fmt::Write as _;
-        let _ = writeln!(out, "\ngoroutine {} [running]:", self.id);
+        let _ = match self.id {
+            0 => writeln!(out, "\nin a waker or a destructor, outside any goroutine:"),
+            id => writeln!(out, "\ngoroutine {id} [running]:"),
+        };
         if let Some(site) = &caught.site {
             let _ = writeln!(out, "\tat {}", site.place);
         }
@@ -149,11 +155,10 @@ impl Whose {
 }
 
 fn report(caught: &Caught, whose: &Whose) -> String {
-    let mut out = format!(
-        "goroutine {} panicked: {}\n",
-        whose.id,
-        indent(caught.text())
-    );
+    let mut out = match whose.id {
+        0 => format!("panicked: {}\n", indent(caught.text())),
+        id => format!("goroutine {id} panicked: {}\n", indent(caught.text())),
+    };
     whose.tell(caught, &mut out);
     out
 }
@@ -182,6 +187,22 @@ pub(crate) fn die(words: &str) -> ! {
     print(words);
     std::mem::forget(guard);
     std::process::exit(2)
+}
+
+/// Runs code of the program that is outside any poll: wakers, destructors of outputs. A panic
+/// in it must not take the machine's thread with it; it is told, or ends the process, as the
+/// policy says.
+pub(crate) fn contained(config: &Config, f: impl FnOnce()) {
+    let Err(payload) = catch_unwind(AssertUnwindSafe(f)) else {
+        return;
+    };
+    let caught = Caught::new(payload);
+    let whose = Whose {
+        id: 0,
+        born: None,
+        parent: 0,
+    };
+    apply(config, &caught, &whose);
 }
 
 /// The main goroutine panicked: as Go, the process ends whatever the policy is.
