@@ -23,7 +23,7 @@
 //! ```
 //!
 //! The modules have the names of Go's packages: [`chan`](mod@chan), [`sync`], [`time`],
-//! [`net`], [`runtime`].
+//! [`context`], [`net`], [`runtime`].
 
 #![forbid(unsafe_code)]
 
@@ -32,16 +32,20 @@ mod go;
 pub mod prelude;
 mod reactor;
 pub mod runtime;
+pub mod sync;
 
 /// Channels and the engine of `select!`.
 pub use marmot_chan as chan;
 pub use marmot_chan::{Chan, Receiver, Select, Sender, chan, select};
+/// Cancellation, deadlines and values after Go's context.
+pub use marmot_context as context;
+pub use marmot_context::{Cancel, Context, ContextError, errgroup, rate};
 pub use marmot_macros::{main, test};
 /// TCP, UDP and Unix sockets.
 pub use marmot_net as net;
+/// `copy`, `copy_bidirectional`, `pipe`.
+pub use marmot_net::io;
 pub use marmot_scheduler::{AbortHandle, Deadlock, JoinError, JoinHandle, Panic};
-/// Mutex, RwLock, WaitGroup and the rest of Go's sync.
-pub use marmot_sync as sync;
 /// Sleep, timers, tickers, timeouts.
 pub use marmot_time as time;
 pub use runtime::{Builder, Handle, Runtime, block_on, spawn};
@@ -51,4 +55,13 @@ pub use runtime::{Builder, Handle, Runtime, block_on, spawn};
 pub mod __private {
     pub use crate::entry::{Options, main, test};
     pub use crate::go::{KindClosure, KindFuture, Of};
+}
+
+/// The texts that show code, checked as documentation tests.
+#[cfg(doctest)]
+mod guides {
+    #[doc = include_str!("../../../README.md")]
+    mod readme {}
+    #[doc = include_str!("../../../docs/FROM_GO.md")]
+    mod from_go {}
 }

@@ -5,6 +5,7 @@ use std::io;
 use std::panic::Location;
 use std::time::Duration;
 
+use marmot_context::ambient;
 use marmot_wait::{BlockingKind, Note, WaitReason};
 
 use crate::reactor::Reactor;
@@ -166,6 +167,7 @@ impl Builder {
 }
 
 /// Starts a goroutine on the runtime of this thread: the function behind [`go!`](crate::go).
+/// It inherits the ambient [`Context`](crate::Context).
 ///
 /// # Panics
 ///
@@ -176,7 +178,12 @@ where
     F: Future + Send + 'static,
     F::Output: Send + 'static,
 {
-    Handle::current().spawn(future)
+    let handle = Handle::current();
+    if ambient::is_set() {
+        // The child lives in its parent's context.
+        return handle.spawn(ambient::inherit(future));
+    }
+    handle.spawn(future)
 }
 
 /// Runs a future to its end on this thread, inside the runtime that the thread belongs to, or
