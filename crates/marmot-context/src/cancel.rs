@@ -25,6 +25,7 @@ use crate::tree::{End, Node};
 /// };
 /// assert_eq!(ctx.err(), Some(ContextError::Canceled));
 /// ```
+#[doc(alias = "CancelFunc")]
 #[must_use = "dropping it cancels the context"]
 pub struct Cancel {
     /// Absent once detached.
