@@ -113,6 +113,10 @@ impl Machine {
         if self.held().is_some() {
             return true;
         }
+        // A P may lie idle beside work, if no thread could be started for it.
+        if self.shared.has_work(clock::now_ns()) && self.take_any(&mut sched) {
+            return true;
+        }
         sched.enlist(self.shared, self);
         drop(sched);
         self.cache().give_back();

@@ -8,6 +8,8 @@ use std::ptr::null_mut;
 use std::sync::atomic::Ordering;
 use std::thread;
 
+use marmot_wait::clock;
+
 use crate::current;
 use crate::machine::Machine;
 use crate::registry::OurThread;
@@ -67,16 +69,28 @@ fn undo(machine: &'static Machine, error: &io::Error) {
         .iter()
         .find(|p| std::ptr::eq(*p, handed))
         .expect("it was handed a P");
-    if machine.woken_to_search.swap(false, Ordering::Relaxed) {
-        shared.idle.end_search();
-    }
+    let searched = machine.woken_to_search.swap(false, Ordering::Relaxed);
     p.lease.give_up();
     if sched.lay_down(p) {
-        shared.idle.add();
+        shared.idle.announce(searched);
+    } else if searched {
+        shared.idle.end_search();
     }
+    // The second look of the idle protocol: a machine that went to sleep meanwhile found no P
+    // to take.
+    let kick = if !sched.nobody_sleeps() && shared.has_work(clock::now_ns()) {
+        sched
+            .take_idle(shared)
+            .map(|p| sched.hand_over(shared, p, false))
+    } else {
+        None
+    };
     let first = !std::mem::replace(&mut sched.thread_failure_told, true);
     let threads = sched.threads;
     drop(sched);
+    if let Some(kick) = kick {
+        shared.act(kick);
+    }
     if first {
         eprintln!(
             "marmot: cannot start another thread beside {threads}: {error}; goroutines wait \
