@@ -59,13 +59,20 @@ mod real {
     /// Which form is in use.
     #[must_use]
     pub fn fence_kind() -> FenceKind {
-        if MEMBARRIER.load(Ordering::Relaxed) { FenceKind::Membarrier } else { FenceKind::SeqCst }
+        if MEMBARRIER.load(Ordering::Relaxed) {
+            FenceKind::Membarrier
+        } else {
+            FenceKind::SeqCst
+        }
     }
 
     /// Chooses a form, for stress tests that compare them; no machine may be running.
     #[doc(hidden)]
     pub fn set_fence_kind(kind: FenceKind) {
-        MEMBARRIER.store(kind == FenceKind::Membarrier && sys::register(), Ordering::Relaxed);
+        MEMBARRIER.store(
+            kind == FenceKind::Membarrier && sys::register(),
+            Ordering::Relaxed,
+        );
     }
 
     /// The machines' fence.
@@ -107,7 +114,10 @@ mod real {
         }
 
         pub(super) fn membarrier() {
-            assert!(call(PRIVATE_EXPEDITED), "membarrier fails only if it was not registered");
+            assert!(
+                call(PRIVATE_EXPEDITED),
+                "membarrier fails only if it was not registered"
+            );
         }
     }
 

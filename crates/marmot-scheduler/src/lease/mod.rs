@@ -58,7 +58,10 @@ impl Side {
     /// A machine that is scheduling.
     #[must_use]
     pub fn new() -> Side {
-        Side { in_sched: AtomicBool::new(true), tick: AtomicU32::new(0) }
+        Side {
+            in_sched: AtomicBool::new(true),
+            tick: AtomicU32::new(0),
+        }
     }
 
     /// Enters a guarded region; gives what [`leave`](Side::leave) wants back.
@@ -104,7 +107,9 @@ impl Side {
     pub fn glance(&self) -> (u32, bool) {
         // ORDERING: Relaxed; `revoke` looks again, in order.
         let tick = self.tick.load(Ordering::Relaxed);
-        (tick, !self.in_sched.load(Ordering::Relaxed))
+        // ORDERING: Acquire pairs with the Release in `begin_poll`: the end of a runtime that
+        // sees a machine in its poll also sees which task it took.
+        (tick, !self.in_sched.load(Ordering::Acquire))
     }
 }
 
@@ -124,7 +129,9 @@ impl<M> Lease<M> {
     /// A P that nobody holds.
     #[must_use]
     pub fn new() -> Lease<M> {
-        Lease { owner: AtomicPtr::new(std::ptr::null_mut()) }
+        Lease {
+            owner: AtomicPtr::new(std::ptr::null_mut()),
+        }
     }
 
     /// Whether this machine may use the P. Asked inside a guarded region; a yes holds until

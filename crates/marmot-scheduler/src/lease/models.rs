@@ -8,8 +8,9 @@ use std::sync::atomic::AtomicUsize as Count;
 use loom::sync::Mutex;
 use loom::thread;
 
-use super::{Lease, Side};
-use crate::loom::{Ordering, Place};
+use super::{Lease, Side, heavy};
+use crate::loom::{AtomicBool, Ordering, Place};
+use crate::task::state::{Start, State};
 
 /// One P, two machines and the scheduler's lock. A machine is known by its side.
 struct World {
@@ -227,4 +228,59 @@ fn the_monitor_may_look_while_the_machine_moves() {
         }
         assert_eq!(monitor.join().unwrap(), !kept);
     });
+}
+
+/// As the end of a `Runtime` whose patience is over: a task is either taken by a machine, or
+/// by the walk over the cells.
+#[test]
+fn a_runtime_that_ends_waits_for_machines_between_two_polls() {
+    loom::model(|| {
+        let world = World::new();
+        let closing = Arc::new(AtomicBool::new(false));
+        let tasks = Arc::new([Task::new(), Task::new()]);
+        let machine = {
+            let (world, closing, tasks) = (world.clone(), closing.clone(), tasks.clone());
+            thread::spawn(move || {
+                for task in &*tasks {
+                    world.sides[0].end_poll();
+                    if closing.load(Ordering::Relaxed) {
+                        break;
+                    }
+                    assert_eq!(task.state.start(), Start::Poll);
+                    world.sides[0].begin_poll();
+                    task.future.touch();
+                }
+                // What a thread that has ended looks like.
+                world.sides[0].leave(false);
+            })
+        };
+        closing.store(true, Ordering::Relaxed);
+        heavy();
+        while !world.sides[0].glance().1 {
+            thread::yield_now();
+        }
+        for task in &*tasks {
+            if task.state.seize() {
+                task.future.touch();
+            }
+        }
+        machine.join().unwrap();
+    });
+}
+
+/// A task in the queue that nothing refers to.
+struct Task {
+    state: State,
+    future: Place,
+}
+
+impl Task {
+    fn new() -> Task {
+        let state = State::new();
+        assert!(state.drop_join_fresh());
+        Task {
+            state,
+            future: Place::new(),
+        }
+    }
 }
