@@ -4,7 +4,7 @@
 //! global queue first; else `runnext` and the local queue; a share of the global queue; the
 //! world, without waiting; half of another P's queue; last the lane of the hogs.
 
-use std::sync::atomic::{Ordering, fence};
+use std::sync::atomic::Ordering;
 
 use marmot_wait::clock;
 
@@ -52,12 +52,18 @@ impl Machine {
         p.pop().or_else(|| self.elsewhere(p))
     }
 
+    /// The global queue and the hogs have their turn; on a P that has just changed hands the
+    /// timers come first, then whom they woke, then the global queue.
     #[cold]
     fn out_of_turn(&self, p: Held<'static>) -> Option<TaskRef> {
-        if self.fresh.replace(false) {
-            self.fire(p, clock::now_ns());
+        if !self.fresh.replace(false) {
+            return self.global_share(p).or_else(|| self.next_hog());
         }
-        self.global_share(p).or_else(|| self.next_hog())
+        self.fire(p, clock::now_ns());
+        if p.has_next() {
+            return p.pop();
+        }
+        self.global_share(p)
     }
 
     fn elsewhere(&self, p: Held<'static>) -> Option<TaskRef> {
@@ -102,12 +108,10 @@ impl Machine {
     #[cold]
     pub(crate) fn found_work(&self, p: Held<'static>) {
         self.searching.set(false);
+        // It has the fence that orders the look below after it.
         if !self.shared.idle.end_search() {
             return;
         }
-        // ORDERING: SeqCst: the end of the search before the look, as in `IdleWord::announce`:
-        // either the pusher sees nobody searching, or we see what it pushed.
-        fence(Ordering::SeqCst);
         if !p.is_empty() || self.shared.has_work(0) {
             self.shared.notify();
         }

@@ -1,18 +1,4 @@
-//! How many Ps are idle and how many machines search, in one word: whether to wake somebody.
-//!
-//! ```text
-//!   whoever makes work                      whoever runs out of it
-//!   ──────────────────                      ──────────────────────
-//!   push                                    announce: one P more is idle, one searcher less
-//!   fence(SeqCst)          ◀── pair ──▶     fence(SeqCst)
-//!   look: idle P, nobody searching?         look again at every queue
-//!     └─▶ wake one, as a searcher             └─▶ found something: take a P back
-//! ```
-//!
-//! Either the maker of work sees the idle P, or the machine that is about to sleep sees the
-//! work. At most one searcher is woken per event; a searcher that finds work and was the last
-//! one wakes the next if there is more (so sleepers wake one another while work lasts, and no
-//! faster). Go: `wakep`, `stopm`, "worker thread parking/unparking" in proc.go.
+#![doc = include_str!("README.md")]
 
 use crate::loom::{AtomicU64, Ordering, fence};
 

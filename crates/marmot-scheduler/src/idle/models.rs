@@ -3,6 +3,19 @@
 //! `RUSTFLAGS="--cfg marmot_loom" LOOM_MAX_PREEMPTIONS=2 cargo test --release --lib -p marmot-scheduler idle`
 //!
 //! Work that lies beside a sleeping machine shows as a deadlock, which loom reports.
+//!
+//! Planted bugs and the models that find them:
+//!
+//! - no fence in `wants_searcher`, or none in `announce`:
+//!   `work_is_not_left_beside_a_machine_that_goes_to_sleep` and two more;
+//! - no fence in `end_search` (a bug that was there), or nobody is ever the last:
+//!   `a_searcher_that_finds_work_wakes_the_next_one`;
+//! - more than one searcher: `one_event_wakes_one_searcher`;
+//! - `announce` keeps the claim of a searcher:
+//!   `work_is_not_left_beside_a_machine_that_goes_to_sleep`.
+//!
+//! One lives: a `wants_searcher` that does not ask whether somebody searches. It is only the
+//! shorter way, since `try_begin_search` asks again. All orderings but the fences' are Relaxed.
 
 use std::sync::Arc;
 

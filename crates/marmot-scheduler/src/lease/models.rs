@@ -1,6 +1,23 @@
 //! The lease in every interleaving of a machine and the monitor, in its fence form.
 //!
 //! `RUSTFLAGS="--cfg marmot_loom" LOOM_MAX_PREEMPTIONS=2 cargo test --release --lib -p marmot-scheduler lease`
+//!
+//! Planted bugs and the models that find them:
+//!
+//! - no light fence in `enter`, no heavy one, a revoke that does not look whether the machine
+//!   is inside, `leave` with Relaxed, Relaxed in `revoke`:
+//!   `a_region_and_a_revoke_never_overlap`;
+//! - no light fence in `end_poll`, or no store; a failed revoke that keeps the P:
+//!   `a_machine_that_ends_its_poll_has_the_p_or_knows_that_it_is_gone`;
+//! - `begin_poll` with Relaxed, a revoke that does not ask for the tick:
+//!   `only_the_poll_that_was_meant_loses_the_p`;
+//! - `is_held_by` or `grant` with Relaxed: `a_p_handed_on_is_used_by_its_new_machine_alone`;
+//! - `leave` that opens the region around it:
+//!   `a_region_inside_another_leaves_the_outer_one_closed`.
+//!
+//! Two live. `Lease::glance` with Relaxed: there is nothing behind a model's pointer to look
+//! at. `Side::glance` with Relaxed: what depends on it is a read-modify-write (`State::seize`),
+//! and loom's always meet the newest store.
 
 use std::sync::Arc;
 use std::sync::atomic::AtomicUsize as Count;

@@ -1,6 +1,26 @@
 //! The task state in every interleaving of a poller, wakers and handles.
 //!
 //! `RUSTFLAGS="--cfg marmot_loom" LOOM_MAX_PREEMPTIONS=2 cargo test --release --lib -p marmot-scheduler task`
+//!
+//! Each ordering of `state.rs` made weaker by one step fails a model; none lives. Those that
+//! only one or two models notice, with the models:
+//!
+//! - `pause` and `pause_runnable`, Release:
+//!   `a_runtime_that_ends_drops_what_a_last_poll_has_left`, as `seize`, Acquire (the unshared
+//!   path of both was Relaxed, a bug);
+//! - `pause_runnable`, Acquire: `a_goroutine_that_yields_is_queued_once_whoever_wakes_it`;
+//! - `finish`, Acquire, and both halves of `update`: `a_joiner_that_waits_is_woken`,
+//!   `an_output_goes_to_the_joiner_or_is_dropped`;
+//! - `drop_join_fresh`, Release, and `drop_join`, Acquire:
+//!   `a_handle_dropped_while_the_task_runs_leaves_the_output_to_one_of_them`;
+//! - `wake_by_ref`, Release: `the_poll_after_a_wake_sees_what_the_waker_wrote`;
+//! - `cancel`, Release: `an_abort_drops_the_future_once_wherever_it_comes`.
+//!
+//! Transitions that were changed, and noticed: a wake of a queued task that only reads; a wake
+//! during a poll that is forgotten, or queues at once; a wake of a queued or a finished task
+//! that queues; the unshared path taken with two references; RUN and SCHED of a yield changed
+//! in two steps; a cell freed one reference early; a fresh handle that leaves JOIN behind; a
+//! joiner's waker announced after the end; an abort that does not queue.
 
 use std::sync::Arc;
 use std::sync::atomic::AtomicUsize as Count;
