@@ -53,6 +53,7 @@
 mod chan;
 mod channel;
 mod error;
+mod line;
 mod lock;
 mod loom;
 #[cfg(all(test, marmot_loom))]

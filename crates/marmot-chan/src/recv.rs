@@ -6,13 +6,14 @@ use std::panic::Location;
 use std::pin::Pin;
 use std::task::{Context, Poll, Waker, ready};
 
-use marmot_wait::{Key, WaitReason, budget, note};
+use marmot_wait::{WaitReason, budget, note};
 
 use crate::channel::Channel;
 use crate::error::TryRecvError;
+use crate::line::Key;
 use crate::lock::Guard;
 use crate::send::{Stage, renew, wake};
-use crate::state::{Fate, Nature, State, Who};
+use crate::state::{Fate, Nature, State, Waiter, Who};
 
 /// One receive.
 pub(crate) struct RecvCore<'a, T> {
@@ -74,10 +75,33 @@ impl<'a, T> RecvCore<'a, T> {
             self.stage = Stage::Over;
             return Poll::Ready(Some(value));
         }
+        self.poll_new_waiting(state, cx)
+    }
+
+    /// With somebody who waits: this one, or a sender.
+    #[inline(never)]
+    fn poll_new_waiting(
+        &mut self,
+        mut state: Guard<'_, State<T>>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<T>> {
+        if state.plain_recv_waits() {
+            let waiter = Waiter::new(None, Who::One(Some(cx.waker().clone())));
+            self.stage = Stage::Waiting(state.receivers.push_back(waiter));
+            drop(state);
+            self.note();
+            return Poll::Pending;
+        }
+        if let Some((value, waker)) = state.take_over() {
+            drop(state);
+            self.stage = Stage::Over;
+            waker.wake();
+            return Poll::Ready(Some(value));
+        }
         self.poll_new_slow(state, cx)
     }
 
-    #[inline(never)]
+    #[cold]
     fn poll_new_slow(
         &mut self,
         mut state: Guard<'_, State<T>>,
@@ -97,8 +121,24 @@ impl<'a, T> RecvCore<'a, T> {
         Poll::Pending
     }
 
+    #[inline]
     fn poll_waiting(&mut self, key: Key, cx: &mut Context<'_>) -> Poll<Option<T>> {
         let mut state = self.chan.lock();
+        if let Some(value) = state.receivers.collect_solo(key) {
+            drop(state);
+            self.stage = Stage::Over;
+            return Poll::Ready(value);
+        }
+        self.poll_waiting_slow(key, state, cx)
+    }
+
+    #[inline(never)]
+    fn poll_waiting_slow(
+        &mut self,
+        key: Key,
+        mut state: Guard<'_, State<T>>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<T>> {
         let waiter = state.receivers.get_mut(key);
         match waiter {
             Some(waiter) if waiter.fate == Fate::Waiting => {
@@ -117,7 +157,7 @@ impl<'a, T> RecvCore<'a, T> {
         }
     }
 
-    #[cold]
+    #[inline]
     fn note(&self) {
         let nil = self.stage == Stage::New;
         let reason = if nil {

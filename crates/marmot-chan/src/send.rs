@@ -11,10 +11,11 @@ use std::panic::Location;
 use std::pin::Pin;
 use std::task::{Context, Poll, Waker, ready};
 
-use marmot_wait::{Key, WaitReason, WakeList, budget, note};
+use marmot_wait::{WaitReason, WakeList, budget, note};
 
 use crate::channel::Channel;
 use crate::error::SendError;
+use crate::line::Key;
 use crate::lock::Guard;
 use crate::state::{Fate, Nature, Phase, Refused, State, Waiter, Who};
 
@@ -126,10 +127,36 @@ impl<'a, T> SendCore<'a, T> {
             self.stage = Stage::Over;
             return Poll::Ready(Sent::Yes);
         }
+        self.poll_new_waiting(state, slot, cx)
+    }
+
+    /// With somebody who waits: this one, or a receiver.
+    #[inline(never)]
+    fn poll_new_waiting(
+        &mut self,
+        mut state: Guard<'_, State<T>>,
+        slot: &mut Option<T>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Sent> {
+        if self.kind == Kind::Value && slot.is_some() {
+            if let Some(waker) = state.hand_over(slot) {
+                drop(state);
+                self.stage = Stage::Over;
+                waker.wake();
+                return Poll::Ready(Sent::Yes);
+            }
+            if state.plain_send_waits() {
+                let waiter = Waiter::new(slot.take(), Who::One(Some(cx.waker().clone())));
+                self.stage = Stage::Waiting(state.senders.push_back(waiter));
+                drop(state);
+                self.note();
+                return Poll::Pending;
+            }
+        }
         self.poll_new_slow(state, slot, cx)
     }
 
-    #[inline(never)]
+    #[cold]
     fn poll_new_slow(
         &mut self,
         mut state: Guard<'_, State<T>>,
@@ -149,8 +176,25 @@ impl<'a, T> SendCore<'a, T> {
         Poll::Pending
     }
 
+    #[inline]
     fn poll_waiting(&mut self, key: Key, slot: &mut Option<T>, cx: &mut Context<'_>) -> Poll<Sent> {
         let mut state = self.chan.lock();
+        if state.senders.collect_solo(key).is_some() {
+            drop(state);
+            self.stage = Stage::Over;
+            return Poll::Ready(Sent::Yes);
+        }
+        self.poll_waiting_slow(key, state, slot, cx)
+    }
+
+    #[inline(never)]
+    fn poll_waiting_slow(
+        &mut self,
+        key: Key,
+        mut state: Guard<'_, State<T>>,
+        slot: &mut Option<T>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Sent> {
         let waiter = state.senders.get_mut(key);
         match waiter.map_or(Fate::Closed, |waiter| waiter.fate) {
             Fate::Waiting => {
@@ -233,7 +277,7 @@ impl<'a, T> SendCore<'a, T> {
         }
     }
 
-    #[cold]
+    #[inline]
     fn note(&self) {
         let nil = self.stage == Stage::New;
         let reason = if nil {
@@ -447,7 +491,7 @@ impl<T> Drop for Permit<'_, T> {
 #[must_use = "a wait does nothing until it is awaited"]
 pub struct Closed<'a, T> {
     pub(crate) chan: &'a Channel<T>,
-    pub(crate) key: Option<Key>,
+    pub(crate) key: Option<marmot_wait::Key>,
     pub(crate) place: &'static Location<'static>,
 }
 

@@ -28,9 +28,10 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 use std::task::Waker;
 
-use marmot_wait::{Key, WaitQueue, WakeList};
+use marmot_wait::{WaitQueue, WakeList};
 
 use crate::error::{TryRecvError, TrySendError};
+use crate::line::{Key, Line};
 use crate::select::selection::{Claim, Selection};
 
 /// Whether, and how, a channel was closed.
@@ -94,8 +95,6 @@ impl<T> Waiter<T> {
     }
 }
 
-pub(crate) type Line<T> = WaitQueue<Waiter<T>>;
-
 /// A claimed waiter, and the wake-up its owner is owed.
 type Claimed<'a, T> = (&'a mut Waiter<T>, Option<Waker>);
 
@@ -117,25 +116,12 @@ impl Wanted {
     }
 }
 
-/// Takes the first waiter that can be had out of its line.
-#[inline]
+/// Takes the first waiter that can be had out of its line. Passes by selects that are decided
+/// (which leave the line) or busy (which keep their place).
 fn claim<T>(line: &mut Line<T>, wanted: Wanted) -> Option<Claimed<'_, T>> {
-    let (_, front) = line.front_mut()?;
-    if wanted.fits(front)
-        && let Who::One(waker) = &mut front.who
-    {
-        let waker = waker.take();
-        return line.detach_front().map(|(_, waiter)| (waiter, waker));
-    }
-    claim_slow(line, wanted)
-}
-
-/// Passes by selects that are decided (which leave the line) or busy (which keep their place).
-#[inline(never)]
-fn claim_slow<T>(line: &mut Line<T>, wanted: Wanted) -> Option<Claimed<'_, T>> {
-    let mut at = line.front().map(|(key, _)| key);
+    let mut at = line.front();
     while let Some(key) = at {
-        at = line.after(key).map(|(key, _)| key);
+        at = line.after(key);
         let waiter = line.get_mut(key)?;
         if !wanted.fits(waiter) {
             continue;
@@ -257,6 +243,55 @@ impl<T> State<T> {
             return self.buffer.pop_front();
         }
         None
+    }
+
+    /// The next common send: to the one receive that waits. The slot, which is not empty, is
+    /// empty exactly if it was that.
+    #[inline]
+    pub(crate) fn hand_over(&mut self, slot: &mut Option<T>) -> Option<Waker> {
+        if self.reserved > 0 || !self.is_open() {
+            return None;
+        }
+        self.receivers.give_solo(slot)
+    }
+
+    /// The next common receive: with one send that waits, which goes into the room it makes.
+    #[inline]
+    pub(crate) fn take_over(&mut self) -> Option<(T, Waker)> {
+        if self.capacity == 0 {
+            return if self.buffer.is_empty() {
+                self.senders.take_solo()
+            } else {
+                None
+            };
+        }
+        // Room for the sender's value, once the oldest is gone.
+        let room = self.buffer.len() + self.reserved <= self.capacity;
+        if !room || self.buffer.is_empty() {
+            return None;
+        }
+        let (value, waker) = self.senders.take_solo()?;
+        let oldest = self.buffer.pop_front()?;
+        self.buffer.push_back(value);
+        Some((oldest, waker))
+    }
+
+    /// Whether a send that is not [pushed](State::push) just waits: nobody is there who could
+    /// be served, and it is neither closed nor nil.
+    #[inline]
+    pub(crate) fn plain_send_waits(&self) -> bool {
+        self.receivers.is_empty() && !self.has_room() && self.is_usual()
+    }
+
+    /// The same for a receive that is not [popped](State::pop).
+    #[inline]
+    pub(crate) fn plain_recv_waits(&self) -> bool {
+        self.senders.is_empty() && self.buffer.is_empty() && self.is_usual()
+    }
+
+    #[inline]
+    fn is_usual(&self) -> bool {
+        self.is_open() && self.nature != Nature::Nil
     }
 
     /// Sends at once: to the first waiting receiver, or into the buffer.
@@ -419,7 +454,8 @@ impl<T> State<T> {
         if !self.has_free_receiver() {
             return None;
         }
-        let (_, waiter) = self.senders.front_mut()?;
+        let front = self.senders.front()?;
+        let waiter = self.senders.get_mut(front)?;
         waiter.fate = Fate::Nudged;
         match &mut waiter.who {
             Who::One(waker) => waker.take(),

@@ -7,9 +7,9 @@ use std::pin::Pin;
 use std::task::{Context, Poll};
 
 use futures::{Sink, Stream};
-use marmot_wait::Key;
 
 use crate::error::SendError;
+use crate::line::Key;
 use crate::lock::Lock;
 use crate::loom::{AtomicBool, Ordering};
 use crate::receiver::Receiver;

@@ -6,10 +6,9 @@ use std::panic::Location;
 use std::pin::Pin;
 use std::task::{Context, Poll, Waker};
 
-use marmot_wait::Key;
-
 use crate::channel::Channel;
 use crate::error::SendError;
+use crate::line::Key;
 use crate::lock::Lock;
 use crate::recv::RecvCore;
 use crate::select::arm::{Arm, Case, ChannelArm};
