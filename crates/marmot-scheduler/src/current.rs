@@ -12,6 +12,7 @@ use std::task::{Context, Poll};
 use marmot_wait::{BlockingKind, Note, Runner, WaitReason, note};
 
 use crate::blocking;
+use crate::leftovers;
 use crate::machine::{Machine, header};
 use crate::shared::Shared;
 use crate::task::cell::{self, Birth};
@@ -165,9 +166,7 @@ where
 /// the cells does.
 #[cold]
 fn drop_if_closed(shared: &'static Shared, task: TaskRef) {
-    if shared.is_closed() && header(task).state.seize() {
-        cell::drop_future(task);
-    }
+    leftovers::drop_one(shared, task);
 }
 
 /// Queues a task that has just been made or woken: as the next to run on this thread's P, or

@@ -46,6 +46,8 @@ mod driver;
 #[cfg(not(marmot_loom))]
 mod find;
 #[cfg(not(marmot_loom))]
+mod leftovers;
+#[cfg(not(marmot_loom))]
 mod machine;
 #[cfg(not(marmot_loom))]
 mod processor;

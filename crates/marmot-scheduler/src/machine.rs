@@ -19,6 +19,7 @@ use std::thread::Thread;
 use marmot_wait::{WaitReason, begin_poll, end_poll};
 
 use crate::lease::Side;
+use crate::leftovers;
 use crate::processor::{Held, Processor};
 use crate::shared::Shared;
 use crate::task::cell;
@@ -341,9 +342,7 @@ impl Machine {
             Pause::Woken => self.shared.global.push(task),
             Pause::Waiting | Pause::Lost => {}
         }
-        if self.shared.is_closed() && g.state.seize() {
-            cell::drop_future(task);
-        }
+        leftovers::drop_one(self.shared, task);
         cell::drop_ref(task);
     }
 

@@ -13,15 +13,13 @@ use marmot_wait::park;
 use crate::builder::{Builder, Config};
 use crate::current;
 use crate::driver::Driver;
-use crate::machine::header;
 use crate::processor::Processor;
 use crate::registry::{OurRuntime, OurThread};
 use crate::shared::{Kick, Sched, Shared};
 use crate::snapshot::{self, Goroutine};
-use crate::task::cell;
 use crate::task::join::JoinHandle;
 use crate::task::panic;
-use crate::{lease, sysmon, threads};
+use crate::{lease, leftovers, sysmon, threads};
 
 /// Goroutines on threads.
 ///
@@ -151,7 +149,7 @@ impl Runtime {
         shared.set_closed();
         let _entered = current::enter(shared);
         let hidden = HiddenPanics(panic::polls_here(true));
-        while drop_goroutines(shared) {}
+        while leftovers::drop_all(shared) {}
         drop(hidden);
         // 6. The Ps' queues of timers are free for others, and the driver lets go.
         for p in shared.procs.iter() {
@@ -203,19 +201,6 @@ fn wait_for_machines(shared: &'static Shared, own: usize, until: Instant) {
             sched = shared.lock();
         }
     }
-}
-
-/// Drops every goroutine that nobody runs. `true`: there were some, whose destructors may
-/// have made others.
-fn drop_goroutines(shared: &'static Shared) -> bool {
-    let mut any = false;
-    for task in snapshot::tasks(shared) {
-        if header(task).state.seize() {
-            cell::drop_future(task);
-            any = true;
-        }
-    }
-    any
 }
 
 impl Drop for Runtime {

@@ -10,6 +10,7 @@ use std::sync::atomic::Ordering;
 use marmot_wait::clock;
 
 use crate::driver::is_due;
+use crate::leftovers;
 use crate::machine::Machine;
 use crate::processor::{Held, Processor};
 use crate::shared::Sched;
@@ -197,6 +198,11 @@ impl Machine {
             if self.held().is_some() {
                 self.put_down(&mut sched);
             }
+        }
+        if shared.is_closed() {
+            // The walk over the cells did not wait for the poll that went on here, which may
+            // have left its goroutine behind since.
+            while leftovers::drop_all(shared) {}
         }
         self.cache().give_back();
         let mut sched = shared.lock();

@@ -65,14 +65,21 @@ pub(crate) fn count(shared: &'static Shared) -> u64 {
     shared.live(&shared.lock())
 }
 
-/// The tasks of a runtime that nobody runs any more: for the end of the runtime alone.
+/// The tasks of a runtime that nobody polls: for the end of the runtime alone.
 pub(crate) fn tasks(shared: &'static Shared) -> Vec<TaskRef> {
     let mut all = Vec::new();
     slab::walk(|cell| {
         let task = TaskRef(cell);
         let g = header(task);
-        let ours = std::ptr::eq(g.shared.load(Ordering::Relaxed), shared);
-        if ours && g.id.load(Ordering::Acquire) != 0 && g.state.glance() != Glance::Dead {
+        // ORDERING: Acquire, and the fence below, as in `read`: the state is that of the
+        // goroutine with this number, and not of the next one in its cell.
+        let id = g.id.load(Ordering::Acquire);
+        let unpolled = matches!(g.state.glance(), Glance::Runnable | Glance::Waiting);
+        // ORDERING: Acquire, see above.
+        fence(Ordering::Acquire);
+        let same = id != 0 && g.id.load(Ordering::Relaxed) == id;
+        // Last: another runtime may give the same number.
+        if unpolled && same && std::ptr::eq(g.shared.load(Ordering::Relaxed), shared) {
             all.push(task);
         }
     });

@@ -22,6 +22,10 @@ use marmot_testing::{Rng, until, within};
 const PATIENCE: Duration = Duration::from_secs(120);
 
 fn stretched(short: Duration) -> Duration {
+    short * u32::try_from(rounds(1)).expect("a small number")
+}
+
+fn rounds(short: usize) -> usize {
     match std::env::var("MARMOT_STRESS").as_deref() {
         Ok("long") => short * 20,
         _ => short,
@@ -460,12 +464,7 @@ fn abort_round(rt: &Runtime, counts: &Arc<[AtomicU64; 2]>, rng: &mut Rng) {
 fn a_shutdown_under_load_drops_every_future_once() {
     watched(|| {
         let mut rng = rng();
-        let rounds = if stretched(Duration::from_secs(1)) > Duration::from_secs(1) {
-            200
-        } else {
-            12
-        };
-        for round in 0..rounds {
+        for round in 0..rounds(12) {
             let rt = runtime(1 + round % 3);
             let counts = Arc::new([AtomicU64::new(0), AtomicU64::new(0)]);
             let stop = Arc::new(AtomicBool::new(false));
@@ -492,6 +491,33 @@ fn a_shutdown_under_load_drops_every_future_once() {
             until(PATIENCE, "every future has been dropped", || {
                 balanced(&counts)
             });
+        }
+    });
+}
+
+/// Polls go on while the future of every other goroutine is dropped, and end afterwards.
+#[test]
+fn a_shutdown_that_does_not_wait_for_polls_drops_every_future_once() {
+    watched(|| {
+        let mut rng = rng();
+        for round in 0..rounds(40) {
+            let rt = runtime(1 + round % 3);
+            let counts = Arc::new([AtomicU64::new(0), AtomicU64::new(0)]);
+            let ledger = Arc::new(Ledger::default());
+            for _ in 0..60 {
+                drop(rt.spawn(Alone {
+                    future: Box::pin(endless(rt.handle(), &counts, &mut rng)),
+                    busy: false,
+                    polls: 0,
+                    ledger: Arc::clone(&ledger),
+                }));
+            }
+            thread::sleep(Duration::from_micros(rng.below(3000) as u64));
+            rt.shutdown_timeout(Duration::ZERO);
+            until(PATIENCE, "every future has been dropped", || {
+                balanced(&counts)
+            });
+            assert_eq!(Ledger::get(&ledger.overlaps), 0, "polled twice at once");
         }
     });
 }
