@@ -184,8 +184,12 @@ pub(crate) fn schedule(shared: &'static Shared, task: TaskRef) {
     m.side.leave(before);
     match queued {
         Some(false) => {}
-        Some(true) if shared.procs.active() == 1 => {}
-        Some(true) => shared.notify(),
+        Some(true) => {
+            bump(&m.queued);
+            if shared.procs.active() > 1 {
+                shared.notify();
+            }
+        }
         None => shared.push_global(task),
     }
 }

@@ -11,11 +11,15 @@ use marmot_wait::clock;
 use crate::driver::is_due;
 use crate::machine::{Machine, header};
 use crate::processor::Held;
+use crate::shared::mood;
 use crate::task::header::{TaskRef, temper};
 
 /// Every so many turns the global queue comes first: Go's `schedtick%61`. 7 or never differed
 /// by less than 3 % in the prototype.
 const GLOBAL_TURN: u32 = 61;
+
+/// The same while hogs abound.
+const WARY_TURN: u32 = 4;
 
 impl Machine {
     /// The next goroutine to run here, or none after a look everywhere.
@@ -25,17 +29,23 @@ impl Machine {
             if self.admits(task) {
                 return Some(task);
             }
-            self.shared.hogs.push(task);
+            self.shared.hogs.push_unknown(task);
         }
     }
 
-    /// While hogs hold nearly all spare threads, only goroutines known to be good may run.
+    /// While hogs abound, only goroutines known to be good run as they come.
     #[inline]
     fn admits(&self, task: TaskRef) -> bool {
-        // ORDERING: Relaxed; a mode that takes effect soon.
-        !self.shared.restricted.load(Ordering::Relaxed)
-            || self.from_lane.load(Ordering::Relaxed)
-            || header(task).temper.load(Ordering::Relaxed) == temper::GOOD
+        self.shared.mood.load(Ordering::Relaxed) == mood::CALM || self.admits_warily(task)
+    }
+
+    #[cold]
+    fn admits_warily(&self, task: TaskRef) -> bool {
+        self.from_lane.load(Ordering::Relaxed)
+            || matches!(
+                header(task).temper.load(Ordering::Relaxed),
+                temper::GOOD | temper::DOUBTED
+            )
     }
 
     #[inline]
@@ -44,12 +54,22 @@ impl Machine {
         if is_due(p.deadline, self.shared.coarse_now()) {
             self.fire(p, clock::now_ns());
         }
-        if (turn.is_multiple_of(GLOBAL_TURN) || self.fresh.get())
+        if (turn.is_multiple_of(self.global_turn()) || self.fresh.get())
             && let Some(task) = self.out_of_turn(p)
         {
             return Some(task);
         }
         p.pop().or_else(|| self.elsewhere(p))
+    }
+
+    /// While hogs abound the others come more often: they wait in the lane for no fault of
+    /// their own.
+    #[inline]
+    fn global_turn(&self) -> u32 {
+        match self.shared.mood.load(Ordering::Relaxed) {
+            mood::CALM => GLOBAL_TURN,
+            _ => WARY_TURN,
+        }
     }
 
     /// The global queue and the hogs have their turn; on a P that has just changed hands the

@@ -22,6 +22,7 @@ use crate::lease::Side;
 use crate::leftovers;
 use crate::processor::{Held, Processor};
 use crate::shared::Shared;
+use crate::sysmon::GUILTY_NS;
 use crate::task::cell;
 use crate::task::header::{Header, TaskRef, temper};
 use crate::task::slab::Cache;
@@ -72,6 +73,8 @@ pub(crate) struct Machine {
     /// Goroutines started and ended on this machine; written by its thread alone.
     pub(crate) started: AtomicU64,
     pub(crate) ended: AtomicU64,
+    /// Tasks that its polls have put at the end of its queue; written by its thread alone.
+    pub(crate) queued: AtomicU64,
     /// Free cells; its own thread's alone.
     cache: UnsafeCell<Cache>,
     /// The goroutine being polled.
@@ -119,6 +122,7 @@ impl Machine {
             ids: Cell::new((0, 0)),
             started: AtomicU64::new(0),
             ended: AtomicU64::new(0),
+            queued: AtomicU64::new(0),
             cache: UnsafeCell::new(Cache::new()),
             task: AtomicPtr::new(null_mut()),
             detached: AtomicU8::new(detached::NO),
@@ -301,16 +305,16 @@ impl Machine {
         }
     }
 
-    /// The monitor took the P from this poll for a hog. If the thread has hardly used its CPU
-    /// since, it was the kernel that kept it from running, and the goroutine is as good as any.
+    /// The monitor took the P from this poll. If the thread has used its CPU since, the
+    /// goroutine is a hog; else it was the kernel that kept it from running, and it is as it was.
     #[cold]
     fn judge_detached(&self, g: &Header) {
         if self.detached.load(Ordering::Relaxed) != detached::BURNING {
             return;
         }
         let used = sys::cpu_ns(self.tid.load(Ordering::Relaxed));
-        if used.saturating_sub(self.cpu_at_loss.load(Ordering::Relaxed)) < INNOCENT_NS {
-            g.temper.store(temper::GOOD, Ordering::Relaxed);
+        if used.saturating_sub(self.cpu_at_loss.load(Ordering::Relaxed)) >= GUILTY_NS {
+            g.strike();
         }
     }
 
@@ -382,10 +386,6 @@ impl Machine {
 
 /// A poll of a task on trial that took this long was long: two ticks of the monitor.
 const LONG_POLL_NS: u64 = 2_000_000;
-
-/// A thread that used less CPU between the loss of its P and the end of its poll was not
-/// burning: a poll that burns for milliseconds exceeds it by far.
-const INNOCENT_NS: u64 = 200_000;
 
 /// What a paused task leaves to do.
 enum Rest {

@@ -115,42 +115,76 @@ fn until_settled(mut steal: impl FnMut() -> Steal<Queued>) -> Option<TaskRef> {
     }
 }
 
-/// Known hogs, in a line of their own: at most so many run at a time as there are Ps.
+/// Known hogs and, while hogs abound, those of whom nothing is known yet, each in a line of
+/// their own: at most so many of both run at a time as there are Ps.
 // ORDERING: Relaxed; written under the lock or counted, and read without it as a hint: the
 // idle protocol's fence follows a push.
 #[derive(Debug)]
 pub(crate) struct HogLane {
-    line: Mutex<VecDeque<Queued>>,
+    lines: Mutex<Lines>,
     len: AtomicUsize,
     /// Tasks taken from the lane whose poll has not ended.
     running: AtomicUsize,
 }
 
+/// The two lines of the lane.
+#[derive(Debug, Default)]
+struct Lines {
+    hogs: VecDeque<Queued>,
+    unknown: VecDeque<Queued>,
+    /// Turns taken: every so many belong to the hogs, however many others wait.
+    turns: usize,
+}
+
+/// Every so many tasks from the lane are hogs.
+const HOGS_TURN: usize = 4;
+
+impl Lines {
+    fn len(&self) -> usize {
+        self.hogs.len() + self.unknown.len()
+    }
+
+    fn pop(&mut self) -> Option<Queued> {
+        self.turns += 1;
+        let (first, second) = match self.turns.is_multiple_of(HOGS_TURN) {
+            true => (&mut self.hogs, &mut self.unknown),
+            false => (&mut self.unknown, &mut self.hogs),
+        };
+        first.pop_front().or_else(|| second.pop_front())
+    }
+}
+
 impl HogLane {
     pub(crate) fn new() -> HogLane {
         HogLane {
-            line: Mutex::new(VecDeque::new()),
+            lines: Mutex::new(Lines::default()),
             len: AtomicUsize::new(0),
             running: AtomicUsize::new(0),
         }
     }
 
-    fn line(&self) -> MutexGuard<'_, VecDeque<Queued>> {
+    fn lines(&self) -> MutexGuard<'_, Lines> {
         // Nothing in here can panic half-way but an allocation, which ends the process.
-        self.line.lock().unwrap_or_else(PoisonError::into_inner)
+        self.lines.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// Queues a hog.
     pub(crate) fn push(&self, task: TaskRef) {
-        let mut line = self.line();
-        line.push_back(Queued(task));
-        // ORDERING: Relaxed, written under the lock; readers without it look for a hint, and
-        // the idle protocol's fence follows a push.
-        self.len.store(line.len(), Ordering::Relaxed);
+        let mut lines = self.lines();
+        lines.hogs.push_back(Queued(task));
+        self.len.store(lines.len(), Ordering::Relaxed);
+    }
+
+    /// Queues one of whom nothing is known.
+    pub(crate) fn push_unknown(&self, task: TaskRef) {
+        let mut lines = self.lines();
+        lines.unknown.push_back(Queued(task));
+        self.len.store(lines.len(), Ordering::Relaxed);
     }
 
     #[inline]
     pub(crate) fn is_empty(&self) -> bool {
-        self.len.load(Ordering::Relaxed) == 0
+        self.len() == 0
     }
 
     pub(crate) fn len(&self) -> usize {
@@ -162,17 +196,17 @@ impl HogLane {
         self.running.load(Ordering::Relaxed)
     }
 
-    /// Takes the first, if fewer than `limit` run; to be paired with [`done`](Self::done).
+    /// Takes the next, if fewer than `limit` run; to be paired with [`done`](Self::done).
     pub(crate) fn take(&self, limit: usize) -> Option<TaskRef> {
         if self.is_empty() {
             return None;
         }
-        let mut line = self.line();
+        let mut lines = self.lines();
         if self.running() >= limit {
             return None;
         }
-        let queued = line.pop_front()?;
-        self.len.store(line.len(), Ordering::Relaxed);
+        let queued = lines.pop()?;
+        self.len.store(lines.len(), Ordering::Relaxed);
         self.running.fetch_add(1, Ordering::Relaxed);
         Some(queued.0)
     }

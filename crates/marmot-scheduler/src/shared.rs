@@ -3,7 +3,7 @@
 //! Lives as long as the process: a waker may outlive its runtime, and wakes without asking
 //! whether the runtime is still there. What is large in it goes with the runtime.
 
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering, fence};
+use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering, fence};
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::Thread;
 
@@ -39,8 +39,8 @@ pub(crate) struct Shared {
     pub(crate) config: Config,
     /// The number of Ps follows the process's quota of CPUs.
     pub(crate) follows_quota: AtomicBool,
-    /// Hogs hold nearly all spare threads: run good goroutines only.
-    pub(crate) restricted: AtomicBool,
+    /// How much trouble there is with goroutines that burn ([`mood`]).
+    pub(crate) mood: AtomicU8,
     /// A machine waits in the driver.
     in_driver: AtomicBool,
     /// When somebody last looked at the driver.
@@ -58,6 +58,17 @@ pub(crate) struct Shared {
     sched: Mutex<Sched>,
     /// Signalled when a machine's thread ends.
     pub(crate) thread_ended: Condvar,
+}
+
+/// How much trouble there is with goroutines that burn.
+pub(crate) mod mood {
+    /// None: no machine burns without a P.
+    pub(crate) const CALM: u8 = 0;
+    /// Some: only goroutines known to be good run as they come, others a few at a time.
+    pub(crate) const WARY: u8 = 1;
+    /// So much that each P can still be taken from one more, but no further: only goroutines
+    /// known to be good run.
+    pub(crate) const FULL: u8 = 2;
 }
 
 /// What happened so far, for metrics.
@@ -116,7 +127,7 @@ impl Shared {
             driver,
             follows_quota: AtomicBool::new(config.follows_quota),
             config,
-            restricted: AtomicBool::new(false),
+            mood: AtomicU8::new(mood::CALM),
             in_driver: AtomicBool::new(false),
             driver_polled: AtomicU64::new(0),
             closing: AtomicBool::new(false),
@@ -249,7 +260,7 @@ impl Shared {
 
     /// A hog, if fewer run than there are Ps.
     pub(crate) fn take_hog(&self) -> Option<TaskRef> {
-        if self.hogs.is_empty() || self.restricted.load(Ordering::Relaxed) {
+        if self.hogs.is_empty() || self.mood.load(Ordering::Relaxed) == mood::FULL {
             return None;
         }
         self.hogs.take(self.procs.active())
@@ -261,12 +272,15 @@ impl Shared {
         self.config.hog_cap.max(2 * self.procs.active())
     }
 
-    /// Near the cap of burning machines without a P only good goroutines run: so near that
-    /// each P can still be taken from one more.
-    pub(crate) fn set_restricted(&self, burning: usize) {
+    /// Says how many machines burn without a P now.
+    pub(crate) fn set_mood(&self, burning: usize) {
         let full = burning + self.procs.active() >= self.hog_cap();
-        self.restricted
-            .store(burning > 0 && full, Ordering::Relaxed);
+        let mood = match burning {
+            0 => mood::CALM,
+            _ if full => mood::FULL,
+            _ => mood::WARY,
+        };
+        self.mood.store(mood, Ordering::Relaxed);
     }
 
     /// Work has been pushed: if a P is idle and nobody searches, wakes one machine.
@@ -343,7 +357,7 @@ impl Shared {
         !self.global.is_empty()
             || (!self.hogs.is_empty()
                 && self.hogs.running() < self.procs.active()
-                && !self.restricted.load(Ordering::Relaxed))
+                && self.mood.load(Ordering::Relaxed) != mood::FULL)
             || self
                 .procs
                 .iter()
@@ -483,7 +497,7 @@ impl Sched {
             detached::PARKED => self.parked -= 1,
             detached::BURNING => {
                 self.burning -= 1;
-                machine.shared.set_restricted(self.burning);
+                machine.shared.set_mood(self.burning);
             }
             _ => {}
         }

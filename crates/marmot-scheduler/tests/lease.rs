@@ -166,7 +166,7 @@ fn stress<P: Protocol>(protocol: &Arc<P>, duration: Duration) -> Outcome {
     let (mut revokes, mut refused) = (0, 0);
     let end = Instant::now() + duration;
     while Instant::now() < end {
-        for _ in 0..200 {
+        for round in 0..200 {
             if protocol.revoke() {
                 number.add_one();
                 protocol.grant();
@@ -174,6 +174,9 @@ fn stress<P: Protocol>(protocol: &Arc<P>, duration: Duration) -> Outcome {
             } else {
                 refused += 1;
             }
+            // Of different lengths, so that the machine comes to use the number, and both
+            // sides meet at every point of the protocol.
+            (0..round).for_each(|_| std::hint::spin_loop());
         }
     }
     stop.store(true, Ordering::Relaxed);

@@ -8,8 +8,8 @@
 //!
 //! Who may touch the stage: whoever holds `RUN` (its poller), until `finish`; after that the
 //! owner of the output (the join handle if `JOIN` was set, else the poller). Who may touch
-//! the joiner's waker: the join handle while `JWAKER` is clear; whoever finishes may read it
-//! while `JWAKER` is set; whoever frees the cell drops it.
+//! the joiner's waker: the join handle while `JWAKER` is clear; whoever finishes the task if
+//! `JWAKER` was set then; whoever frees the cell drops what is left.
 
 #![expect(
     unsafe_code,
@@ -357,12 +357,12 @@ fn end(task: TaskRef) {
         // SAFETY: the cell lives.
         let joiner = unsafe { (header.vtable().joiner)(task.0) };
         // SAFETY: JWAKER was set when the task finished, after which the handle no longer
-        // writes the field; the last reference drops it.
-        if let Some(waker) = unsafe { &*joiner } {
-            contained(config, || waker.wake_by_ref());
+        // touches the field: it clears JWAKER first, which fails on a task that is done.
+        if let Some(waker) = unsafe { &mut *joiner }.take() {
+            contained(config, || waker.wake());
         }
     }
-    if finish.last || header.state.drop_ref() {
+    if finish.last || header.state.drop_ref_shared() {
         // SAFETY: that was the last reference; the output was dropped here, or by the handle
         // before it gave up its reference.
         unsafe { free(task) };

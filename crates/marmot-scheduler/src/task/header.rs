@@ -20,8 +20,10 @@ pub(crate) mod temper {
     pub(crate) const UNKNOWN: u8 = 0;
     /// Its last poll was short.
     pub(crate) const GOOD: u8 = 1;
-    /// The monitor took the P from one of its polls, and none was short since.
+    /// The monitor took the P from its polls, and none was short since.
     pub(crate) const HOG: u8 = 2;
+    /// The monitor took the P from a poll of a good one: once is not enough to judge by.
+    pub(crate) const DOUBTED: u8 = 3;
 }
 
 /// The beginning of every cell.
@@ -65,6 +67,16 @@ impl Header {
         self.waits_at.store(place.cast_mut(), Ordering::Relaxed);
         self.reason.store(note.reason as u8, Ordering::Relaxed);
         self.since_ms.store(millis(now_ns), Ordering::Relaxed);
+    }
+
+    /// It burned, or blocked, through a whole look of the monitor. The first time a good one is
+    /// only doubted: the host may have stopped the whole machine.
+    pub(crate) fn strike(&self) {
+        let worse = match self.temper.load(Ordering::Relaxed) {
+            temper::GOOD => temper::DOUBTED,
+            _ => temper::HOG,
+        };
+        self.temper.store(worse, Ordering::Relaxed);
     }
 
     /// Why it waits, if it does.

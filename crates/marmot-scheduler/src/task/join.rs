@@ -12,7 +12,7 @@ use std::marker::PhantomData;
 use std::mem::MaybeUninit;
 use std::panic::{Location, RefUnwindSafe, UnwindSafe};
 use std::pin::Pin;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, Waker};
 
 use marmot_wait::{WaitReason, note, park};
 
@@ -141,9 +141,12 @@ impl std::error::Error for JoinError {}
 ///
 /// When polled again after it gave its output.
 pub struct JoinHandle<T> {
+    /// None: cut off before it began.
     task: Option<TaskRef>,
     /// Polled at least once: then a waker may be there.
     polled: bool,
+    /// The output has been given.
+    taken: bool,
     output: PhantomData<T>,
 }
 
@@ -164,6 +167,7 @@ impl<T> JoinHandle<T> {
         JoinHandle {
             task: Some(task),
             polled: false,
+            taken: false,
             output: PhantomData,
         }
     }
@@ -173,6 +177,7 @@ impl<T> JoinHandle<T> {
         JoinHandle {
             task: None,
             polled: false,
+            taken: false,
             output: PhantomData,
         }
     }
@@ -223,6 +228,7 @@ impl<T> JoinHandle<T> {
         // SAFETY: DONE with JOIN set: the output is the handle's, of the type the handle was
         // made with.
         unsafe { take(task.0, output.as_mut_ptr().cast()) };
+        self.taken = true;
         // SAFETY: `take` has written it.
         unsafe { output.assume_init() }
     }
@@ -233,22 +239,20 @@ impl<T> JoinHandle<T> {
         let header = unsafe { task.0.as_ref() };
         // SAFETY: the cell lives.
         let joiner = unsafe { (header.vtable().joiner)(task.0) };
-        // SAFETY: a shared look while JWAKER may be set: both sides only read then.
-        let same = unsafe { &*joiner }
-            .as_ref()
-            .is_some_and(|waker| waker.will_wake(cx.waker()));
-        if self.polled && same {
-            return !header.state.is_done();
-        }
-        // First, since it is foreign code and may panic.
-        let fresh = cx.waker().clone();
         if self.polled && !header.state.unset_join_waker() && header.state.is_done() {
             return false;
         }
+        // SAFETY: JWAKER is clear and the task was not done when we found or made it so: only
+        // the handle touches the field.
+        let place = unsafe { &mut *joiner };
+        let mut old = None;
+        if place
+            .as_ref()
+            .is_none_or(|waker| !waker.will_wake(cx.waker()))
+        {
+            old = place.replace(cx.waker().clone());
+        }
         self.polled = true;
-        // SAFETY: JWAKER is clear and the task not seen done while we cleared it: only the
-        // handle touches the field.
-        let old = unsafe { &mut *joiner }.replace(fresh);
         let waits = header.state.set_join_waker();
         drop(old);
         waits
@@ -283,6 +287,20 @@ impl<T> Drop for JoinHandle<T> {
         if !self.polled && header.state.drop_join_fresh() {
             return;
         }
+        let waker = if self.taken { None } else { self.give_up(task) };
+        if header.state.drop_ref_shared() {
+            // SAFETY: the last reference; done, and the output taken or dropped.
+            unsafe { cell::free(task) };
+        }
+        drop(waker);
+    }
+}
+
+impl<T> JoinHandle<T> {
+    /// Gives up the claim to an output that was not taken; gives the waker that was left.
+    fn give_up(&self, task: TaskRef) -> Option<Waker> {
+        // SAFETY: the handle's reference keeps the cell alive.
+        let header = unsafe { task.0.as_ref() };
         let mut waker = None;
         if self.polled && header.state.unset_join_waker() {
             // SAFETY: the cell lives.
@@ -292,16 +310,10 @@ impl<T> Drop for JoinHandle<T> {
             waker = unsafe { &mut *joiner }.take();
         }
         if header.state.drop_join() {
-            panic::contained(&header.shared().config, || {
-                // SAFETY: done, and the output was the handle's.
-                unsafe { (header.vtable().drop_output)(task.0) };
-            });
+            // SAFETY: done, and the output was the handle's.
+            unsafe { (header.vtable().drop_output)(task.0) };
         }
-        if header.state.drop_ref() {
-            // SAFETY: the last reference; done, and the output taken or dropped.
-            unsafe { cell::free(task) };
-        }
-        drop(waker);
+        waker
     }
 }
 

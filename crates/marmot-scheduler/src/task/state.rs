@@ -286,6 +286,15 @@ impl State {
         refs(self.0.fetch_sub(REF, Ordering::AcqRel)) == 1
     }
 
+    /// As [`drop_ref`](State::drop_ref), for a task that is done: the last reference needs no
+    /// locked instruction, since nobody else can add one.
+    #[inline]
+    pub(crate) fn drop_ref_shared(&self) -> bool {
+        // ORDERING: Acquire sees every use of the cell by those who dropped theirs (Release in
+        // `drop_ref`).
+        refs(self.0.load(Ordering::Acquire)) == 1 || self.drop_ref()
+    }
+
     /// Whether the task is done, and its output there for a joiner.
     #[inline]
     pub(crate) fn is_done(&self) -> bool {
