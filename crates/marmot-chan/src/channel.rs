@@ -1,19 +1,27 @@
 //! What the handles of a channel share: its state behind its lock, and how many handles
 //! there are.
 
+#![expect(unsafe_code, reason = "the lines of a channel point to its mailboxes")]
+
 use std::fmt;
-use std::sync::Arc;
+use std::ptr::NonNull;
+use std::sync::{Arc, Weak};
 
 use marmot_wait::WakeList;
 
 use crate::lock::{Guard, Lock};
 use crate::loom::{AtomicUsize, Ordering, fence};
+use crate::mailbox::Mailbox;
 use crate::state::{Nature, Phase, State};
 
 /// A channel.
 pub(crate) struct Channel<T> {
     /// Protects what the channel decides by. Under it no waker is called and no value dropped.
     pub(crate) state: Lock<State<T>>,
+    /// What the first waiting receiver was given.
+    pub(crate) received: Mailbox<T>,
+    /// What the first waiting sender has to send, and whether it was sent.
+    pub(crate) sent: Mailbox<T>,
     pub(crate) senders: Handles,
     pub(crate) receivers: Handles,
 }
@@ -21,10 +29,17 @@ pub(crate) struct Channel<T> {
 impl<T> Channel<T> {
     /// A channel with one sender and one receiver.
     pub(crate) fn new(capacity: usize, nature: Nature) -> Arc<Channel<T>> {
-        Arc::new(Channel {
-            state: Lock::new(State::new(capacity, nature)),
-            senders: Handles::one(),
-            receivers: Handles::one(),
+        Arc::new_cyclic(|weak| {
+            let boxes = mailboxes_of(weak);
+            // SAFETY: they are in the channel that the state is in, under its lock.
+            let state = unsafe { State::new(capacity, nature, boxes) };
+            Channel {
+                state: Lock::new(state),
+                received: Mailbox::new(),
+                sent: Mailbox::new(),
+                senders: Handles::one(),
+                receivers: Handles::one(),
+            }
         })
     }
 
@@ -122,6 +137,20 @@ impl<T> Channel<T> {
         let closed = phase != Phase::Open;
         write!(f, ", len: {len}, closed: {closed} }}")
     }
+}
+
+/// Where the mailboxes of a channel that is being made will be.
+fn mailboxes_of<T>(weak: &Weak<Channel<T>>) -> (NonNull<Mailbox<T>>, NonNull<Mailbox<T>>) {
+    let chan = weak.as_ptr();
+    // SAFETY: the allocation of the channel exists, and only the place of a field is computed.
+    let received = unsafe { &raw const (*chan).received };
+    // SAFETY: as above.
+    let sent = unsafe { &raw const (*chan).sent };
+    let valid = "a place in an allocation";
+    (
+        NonNull::new(received.cast_mut()).expect(valid),
+        NonNull::new(sent.cast_mut()).expect(valid),
+    )
 }
 
 /// How many handles of one kind there are.

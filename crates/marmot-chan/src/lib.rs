@@ -56,6 +56,7 @@ mod error;
 mod line;
 mod lock;
 mod loom;
+mod mailbox;
 #[cfg(all(test, marmot_loom))]
 mod models;
 mod receiver;

@@ -3,12 +3,12 @@
 #[cfg(not(marmot_loom))]
 pub(crate) use std::cell::UnsafeCell;
 #[cfg(not(marmot_loom))]
-pub(crate) use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering, fence};
+pub(crate) use std::sync::atomic::{AtomicBool, AtomicU8, AtomicUsize, Ordering, fence};
 
 #[cfg(marmot_loom)]
 pub(crate) use loom::cell::UnsafeCell;
 #[cfg(marmot_loom)]
-pub(crate) use loom::sync::atomic::{AtomicBool, AtomicUsize, Ordering, fence};
+pub(crate) use loom::sync::atomic::{AtomicBool, AtomicU8, AtomicUsize, Ordering, fence};
 
 /// Lets whoever holds the flag go on, until it looks free.
 #[cfg(not(marmot_loom))]

@@ -6,8 +6,8 @@
 //! while futures are polled, a busy one that is passed without a mark, a mark that is ignored,
 //! a claim that wins twice or wakes nobody, a decision that its owner does not see, enlisting
 //! after the locks were released, locks in no order, a dropped receive that keeps its value, a
-//! close that tells no receiver, either ordering of the latch made Relaxed. Ending a selection
-//! that is decided already can be left out, as the engine says.
+//! close that tells no receiver, either ordering of the latch made Relaxed. Ending a selection that is
+//! decided already can be left out, as the engine says.
 
 use std::future::{Future, poll_fn};
 use std::pin::{Pin, pin};
@@ -17,7 +17,19 @@ use std::task::{Context, Poll, Wake, Waker};
 use loom::sync::{Arc, Notify};
 use loom::thread;
 
+use crate::select::seed;
 use crate::{Receiver, Sender, chan, select};
+
+/// Every interleaving, with several choices of selects: random ones would make a model that is
+/// not the same when it is run again.
+fn model(run: impl Fn() + Copy + Send + Sync + 'static) {
+    for choices in 0..4 {
+        loom::model(move || {
+            seed(choices);
+            run();
+        });
+    }
+}
 
 struct Park(Notify);
 
@@ -48,7 +60,7 @@ fn poll_once<F: Future>(future: Pin<&mut F>) -> Poll<F::Output> {
 #[test]
 fn a_send_and_a_receive_meet() {
     for capacity in [0, 1] {
-        loom::model(move || {
+        model(move || {
             let (tx, rx) = chan(capacity);
             let sender = thread::spawn(move || {
                 block_on(tx.send(1)).unwrap();
@@ -61,15 +73,33 @@ fn a_send_and_a_receive_meet() {
     }
 }
 
+/// Two receivers take turns with the place in the channel itself, which each leaves without
+/// the lock.
+#[test]
+fn two_receivers_and_two_sends_meet() {
+    model(|| {
+        let (tx, rx) = chan(0);
+        let other = rx.clone();
+        let other = thread::spawn(move || block_on(other.recv()).unwrap());
+        let sender = thread::spawn(move || {
+            block_on(tx.send(1)).unwrap();
+            block_on(tx.send(2)).unwrap();
+        });
+        let here = block_on(rx.recv()).unwrap();
+        assert_eq!(here + other.join().unwrap(), 3);
+        sender.join().unwrap();
+    });
+}
+
 #[test]
 fn a_close_and_a_waiting_operation_do_not_miss_each_other() {
-    loom::model(|| {
+    model(|| {
         let (tx, rx) = chan::<i32>(0);
         let closer = thread::spawn(move || drop(tx));
         assert_eq!(block_on(rx.recv()), None);
         closer.join().unwrap();
     });
-    loom::model(|| {
+    model(|| {
         let (tx, rx) = chan::<i32>(0);
         let closer = thread::spawn(move || drop(rx));
         assert!(block_on(tx.send(1)).is_err());
@@ -79,7 +109,7 @@ fn a_close_and_a_waiting_operation_do_not_miss_each_other() {
 
 #[test]
 fn a_dropped_receive_loses_nothing() {
-    loom::model(|| {
+    model(|| {
         let (tx, rx) = chan(0);
         let sender = thread::spawn(move || tx.try_send(1).is_ok());
         let mut got = None;
@@ -99,7 +129,7 @@ fn a_dropped_receive_loses_nothing() {
 /// knows that he was not.
 #[test]
 fn of_two_peers_of_one_select_exactly_one_is_served() {
-    loom::model(|| {
+    model(|| {
         let (a_tx, a) = chan(0);
         let (b_tx, b) = chan(0);
         let one = thread::spawn(move || (a_tx.try_send(1).is_ok(), a_tx));
@@ -132,7 +162,7 @@ async fn crossing(tx: &Sender<u32>, rx: &Receiver<u32>, value: u32) -> Option<u3
 /// Each goroutine offers to the other and listens to the other: one sends, one receives.
 #[test]
 fn two_selects_on_each_other_meet_once() {
-    loom::model(|| {
+    model(|| {
         let (a_tx, a_rx) = chan(0);
         let (b_tx, b_rx) = chan(0);
         let ends = Arc::new((a_tx, a_rx, b_tx, b_rx));
@@ -149,7 +179,7 @@ fn two_selects_on_each_other_meet_once() {
 /// comes.
 #[test]
 fn a_busy_select_misses_nobody() {
-    loom::model(|| {
+    model(|| {
         let (tx, rx) = chan(0);
         let sender = thread::spawn(move || {
             block_on(tx.send(1)).unwrap();
@@ -178,7 +208,7 @@ fn a_busy_select_misses_nobody() {
 /// delivered exactly if it was the channel.
 #[test]
 fn a_future_and_a_peer_are_never_both_chosen() {
-    loom::model(|| {
+    model(|| {
         let (tx, rx) = chan(0);
         let sender = thread::spawn(move || (tx.try_send(1).is_ok(), tx));
         let mut polls = 0;
@@ -206,7 +236,7 @@ fn a_future_and_a_peer_are_never_both_chosen() {
 /// A losing select leaves while a peer looks for waiters.
 #[test]
 fn a_leaving_select_does_not_take_a_value_with_it() {
-    loom::model(|| {
+    model(|| {
         let (tx, rx) = chan(0);
         let (other_tx, other) = chan::<i32>(1);
         let sender = thread::spawn(move || (tx.try_send(1).is_ok(), tx));

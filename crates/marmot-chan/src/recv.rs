@@ -1,5 +1,7 @@
 //! The futures of a receiver: one value, or as many as are there.
 
+#![expect(unsafe_code, reason = "collects what it was given without the lock")]
+
 use std::fmt;
 use std::future::Future;
 use std::panic::Location;
@@ -13,7 +15,7 @@ use crate::error::TryRecvError;
 use crate::line::Key;
 use crate::lock::Guard;
 use crate::send::{Stage, renew, wake};
-use crate::state::{Fate, Nature, State, Waiter, Who};
+use crate::state::{Fate, Nature, State, Who};
 
 /// One receive.
 pub(crate) struct RecvCore<'a, T> {
@@ -86,8 +88,8 @@ impl<'a, T> RecvCore<'a, T> {
         cx: &mut Context<'_>,
     ) -> Poll<Option<T>> {
         if state.plain_recv_waits() {
-            let waiter = Waiter::new(None, Who::One(Some(cx.waker().clone())));
-            self.stage = Stage::Waiting(state.receivers.push_back(waiter));
+            let who = Who::One(Some(cx.waker().clone()));
+            self.stage = Stage::Waiting(state.receivers.push_back(None, who));
             drop(state);
             self.note();
             return Poll::Pending;
@@ -123,26 +125,23 @@ impl<'a, T> RecvCore<'a, T> {
 
     #[inline]
     fn poll_waiting(&mut self, key: Key, cx: &mut Context<'_>) -> Poll<Option<T>> {
-        let mut state = self.chan.lock();
-        if let Some(value) = state.receivers.collect_solo(key) {
-            drop(state);
-            self.stage = Stage::Over;
-            return Poll::Ready(value);
+        if key == Key::Solo {
+            // SAFETY: the key is ours, so the first waiter of the line is; once it has been
+            // collected we have no key.
+            if let Some(value) = unsafe { self.chan.received.collect() } {
+                self.stage = Stage::Over;
+                return Poll::Ready(value);
+            }
         }
-        self.poll_waiting_slow(key, state, cx)
+        self.poll_waiting_slow(key, cx)
     }
 
     #[inline(never)]
-    fn poll_waiting_slow(
-        &mut self,
-        key: Key,
-        mut state: Guard<'_, State<T>>,
-        cx: &mut Context<'_>,
-    ) -> Poll<Option<T>> {
-        let waiter = state.receivers.get_mut(key);
-        match waiter {
-            Some(waiter) if waiter.fate == Fate::Waiting => {
-                let old = renew(waiter, cx.waker());
+    fn poll_waiting_slow(&mut self, key: Key, cx: &mut Context<'_>) -> Poll<Option<T>> {
+        let mut state = self.chan.lock();
+        match state.receivers.fate(key) {
+            Some(Fate::Waiting) => {
+                let old = renew(&mut state.receivers, key, cx.waker());
                 drop(state);
                 drop(old);
                 self.note();
@@ -209,7 +208,7 @@ impl<'a, T> RecvCore<'a, T> {
         state: &mut State<T>,
         owed: &mut Option<Waker>,
     ) -> Option<Option<T>> {
-        let fate = state.receivers.get(key).map(|waiter| waiter.fate);
+        let fate = state.receivers.fate(key);
         if fate != Some(Fate::Waiting) {
             return Some(self.settle(state));
         }
@@ -224,8 +223,8 @@ impl<'a, T> RecvCore<'a, T> {
     pub(crate) fn join(&mut self, state: &mut State<T>, who: Who, owed: &mut Option<Waker>) {
         match self.stage {
             Stage::Waiting(key) => {
-                if let Some(waiter) = state.receivers.get_mut(key) {
-                    waiter.who = who;
+                if let Some((known, _)) = state.receivers.entry(key) {
+                    *known = who;
                 }
             }
             _ => self.enlist(state, who, owed),

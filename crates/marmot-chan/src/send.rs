@@ -5,6 +5,8 @@
 //!    └──enlisted──▶ Waiting(key) ──▶ Over Waiting: it is with the waiter, in the channel
 //! ```
 
+#![expect(unsafe_code, reason = "sees that it was served without the lock")]
+
 use std::fmt;
 use std::future::Future;
 use std::panic::Location;
@@ -15,7 +17,7 @@ use marmot_wait::{WaitReason, WakeList, budget, note};
 
 use crate::channel::Channel;
 use crate::error::SendError;
-use crate::line::Key;
+use crate::line::{Key, Line};
 use crate::lock::Guard;
 use crate::state::{Fate, Nature, Phase, Refused, State, Waiter, Who};
 
@@ -146,8 +148,8 @@ impl<'a, T> SendCore<'a, T> {
                 return Poll::Ready(Sent::Yes);
             }
             if state.plain_send_waits() {
-                let waiter = Waiter::new(slot.take(), Who::One(Some(cx.waker().clone())));
-                self.stage = Stage::Waiting(state.senders.push_back(waiter));
+                let who = Who::One(Some(cx.waker().clone()));
+                self.stage = Stage::Waiting(state.senders.push_back(slot.take(), who));
                 drop(state);
                 self.note();
                 return Poll::Pending;
@@ -178,30 +180,29 @@ impl<'a, T> SendCore<'a, T> {
 
     #[inline]
     fn poll_waiting(&mut self, key: Key, slot: &mut Option<T>, cx: &mut Context<'_>) -> Poll<Sent> {
-        let mut state = self.chan.lock();
-        if state.senders.collect_solo(key).is_some() {
-            drop(state);
-            self.stage = Stage::Over;
-            return Poll::Ready(Sent::Yes);
+        if key == Key::Solo {
+            // SAFETY: the key is ours, so the first waiter of the line is; once it has been
+            // collected we have no key.
+            let collected = unsafe { self.chan.sent.collect() };
+            if collected.is_some() {
+                self.stage = Stage::Over;
+                return Poll::Ready(Sent::Yes);
+            }
         }
-        self.poll_waiting_slow(key, state, slot, cx)
+        self.poll_waiting_slow(key, slot, cx)
     }
 
     #[inline(never)]
     fn poll_waiting_slow(
         &mut self,
         key: Key,
-        mut state: Guard<'_, State<T>>,
         slot: &mut Option<T>,
         cx: &mut Context<'_>,
     ) -> Poll<Sent> {
-        let waiter = state.senders.get_mut(key);
-        match waiter.map_or(Fate::Closed, |waiter| waiter.fate) {
+        let mut state = self.chan.lock();
+        match state.senders.fate(key).unwrap_or(Fate::Closed) {
             Fate::Waiting => {
-                let old = state
-                    .senders
-                    .get_mut(key)
-                    .and_then(|w| renew(w, cx.waker()));
+                let old = renew(&mut state.senders, key, cx.waker());
                 drop(state);
                 drop(old);
                 self.note();
@@ -247,13 +248,14 @@ impl<'a, T> SendCore<'a, T> {
             self.stage = Stage::Over;
             return Some(sent);
         };
-        let waiter = state.senders.get_mut(key)?;
-        if matches!(waiter.fate, Fate::Served | Fate::Closed) {
+        let fate = state.senders.fate(key)?;
+        if matches!(fate, Fate::Served | Fate::Closed) {
             let waiter = state.senders.remove(key);
             return Some(self.settle(waiter, slot));
         }
-        waiter.fate = Fate::Waiting;
-        let mut value = waiter.value.take();
+        let (_, fate) = state.senders.entry(key)?;
+        *fate = Fate::Waiting;
+        let mut value = state.senders.value(key, Option::take).flatten();
         if let Some(sent) = self.try_now(state, &mut value, owed) {
             self.stage = Stage::Over;
             *slot = value;
@@ -261,7 +263,7 @@ impl<'a, T> SendCore<'a, T> {
             drop(state.senders.remove(key));
             return Some(sent);
         }
-        state.senders.get_mut(key)?.value = value;
+        state.senders.value(key, |place| *place = value);
         None
     }
 
@@ -269,8 +271,8 @@ impl<'a, T> SendCore<'a, T> {
     pub(crate) fn join(&mut self, state: &mut State<T>, slot: &mut Option<T>, who: Who) {
         match self.stage {
             Stage::Waiting(key) => {
-                if let Some(waiter) = state.senders.get_mut(key) {
-                    waiter.who = who;
+                if let Some((known, _)) = state.senders.entry(key) {
+                    *known = who;
                 }
             }
             _ => self.enlist(state, slot, who),
@@ -309,8 +311,9 @@ pub(crate) fn wake(owed: Option<Waker>) {
 
 /// Sees to it that the waiter wakes this waker. Gives the old one, to be dropped without a
 /// lock.
-pub(crate) fn renew<T>(waiter: &mut Waiter<T>, waker: &Waker) -> Option<Waker> {
-    match &mut waiter.who {
+pub(crate) fn renew<T>(line: &mut Line<T>, key: Key, waker: &Waker) -> Option<Waker> {
+    let (who, _) = line.entry(key)?;
+    match who {
         Who::One(Some(known)) if known.will_wake(waker) => None,
         Who::One(slot) => slot.replace(waker.clone()),
         Who::Case(..) => None,

@@ -59,7 +59,8 @@ impl<T> Sender<T> {
     ///
     /// # Complexity
     ///
-    /// O(1). Takes the channel's lock once, or twice if it has to wait.
+    /// O(1). Takes the channel's lock once; a second time if it has to wait behind others, or
+    /// in vain.
     #[inline]
     #[track_caller]
     pub fn send(&self, value: T) -> SendValue<'_, T> {

@@ -24,7 +24,13 @@
 //!
 //! Go: `hchan`, `sudog`. Differs: reserved slots, and what a dropped operation gives back.
 
+#![expect(
+    unsafe_code,
+    reason = "passes on what its maker promises of the mailboxes"
+)]
+
 use std::collections::VecDeque;
+use std::ptr::NonNull;
 use std::sync::Arc;
 use std::task::Waker;
 
@@ -32,6 +38,7 @@ use marmot_wait::{WaitQueue, WakeList};
 
 use crate::error::{TryRecvError, TrySendError};
 use crate::line::{Key, Line};
+use crate::mailbox::Mailbox;
 use crate::select::selection::{Claim, Selection};
 
 /// Whether, and how, a channel was closed.
@@ -85,18 +92,8 @@ pub(crate) struct Waiter<T> {
     pub(crate) fate: Fate,
 }
 
-impl<T> Waiter<T> {
-    pub(crate) fn new(value: Option<T>, who: Who) -> Waiter<T> {
-        Waiter {
-            value,
-            who,
-            fate: Fate::Waiting,
-        }
-    }
-}
-
 /// A claimed waiter, and the wake-up its owner is owed.
-type Claimed<'a, T> = (&'a mut Waiter<T>, Option<Waker>);
+type Claimed = (Key, Option<Waker>);
 
 /// Which senders may be claimed.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -107,33 +104,34 @@ enum Wanted {
 }
 
 impl Wanted {
-    fn fits<T>(self, waiter: &Waiter<T>) -> bool {
+    fn fits<T>(self, line: &mut Line<T>, key: Key) -> bool {
+        let has_value = line.value(key, |value| value.is_some()) == Some(true);
         match self {
             Wanted::Any => true,
-            Wanted::WithValue => waiter.value.is_some(),
-            Wanted::Reservation => waiter.value.is_none(),
+            Wanted::WithValue => has_value,
+            Wanted::Reservation => !has_value,
         }
     }
 }
 
 /// Takes the first waiter that can be had out of its line. Passes by selects that are decided
 /// (which leave the line) or busy (which keep their place).
-fn claim<T>(line: &mut Line<T>, wanted: Wanted) -> Option<Claimed<'_, T>> {
+fn claim<T>(line: &mut Line<T>, wanted: Wanted) -> Option<Claimed> {
     let mut at = line.front();
     while let Some(key) = at {
         at = line.after(key);
-        let waiter = line.get_mut(key)?;
-        if !wanted.fits(waiter) {
+        if !wanted.fits(line, key) {
             continue;
         }
-        let claim = match &mut waiter.who {
+        let (who, _) = line.entry(key)?;
+        let claim = match who {
             Who::One(waker) => Claim::Won(waker.take()),
             Who::Case(selection, case) => selection.claim(*case),
         };
         match claim {
             Claim::Won(waker) => {
                 line.detach(key);
-                return line.get_mut(key).map(|waiter| (waiter, waker));
+                return Some((key, waker));
             }
             Claim::Lost => {
                 line.detach(key);
@@ -167,7 +165,16 @@ impl<T> State<T> {
     /// # Panics
     ///
     /// If the buffer can't be allocated.
-    pub(crate) fn new(capacity: usize, nature: Nature) -> State<T> {
+    ///
+    /// # Safety
+    ///
+    /// The mailboxes, of receivers and of senders, are valid as long as the state is used, and
+    /// are no other channel's. Only whoever holds the channel's lock can reach the state.
+    pub(crate) unsafe fn new(
+        capacity: usize,
+        nature: Nature,
+        (received, sent): (NonNull<Mailbox<T>>, NonNull<Mailbox<T>>),
+    ) -> State<T> {
         let mut buffer = VecDeque::new();
         if capacity != usize::MAX {
             assert!(
@@ -179,8 +186,10 @@ impl<T> State<T> {
             buffer,
             capacity,
             reserved: 0,
-            receivers: Line::new(),
-            senders: Line::new(),
+            // SAFETY: as our caller promises.
+            receivers: unsafe { Line::new(received) },
+            // SAFETY: as our caller promises.
+            senders: unsafe { Line::new(sent) },
             closers: None,
             phase: Phase::Open,
             nature,
@@ -319,10 +328,9 @@ impl<T> State<T> {
             return Err(Refused::Closed);
         }
         if self.has_free_receiver()
-            && let Some((waiter, owed)) = claim(&mut self.receivers, Wanted::Any)
+            && let Some((key, owed)) = claim(&mut self.receivers, Wanted::Any)
         {
-            waiter.value = slot.take();
-            waiter.fate = Fate::Served;
+            self.serve_receiver(key, slot.take());
             return Ok(owed);
         }
         if self.has_room()
@@ -346,10 +354,9 @@ impl<T> State<T> {
             return Ok((value, owed));
         }
         if self.capacity == 0
-            && let Some((waiter, owed)) = claim(&mut self.senders, Wanted::WithValue)
-            && let Some(value) = waiter.value.take()
+            && let Some((key, owed)) = claim(&mut self.senders, Wanted::WithValue)
+            && let Some(value) = self.serve_sender(key)
         {
-            waiter.fate = Fate::Served;
             return Ok((value, owed));
         }
         Err(if self.is_drained() {
@@ -370,9 +377,8 @@ impl<T> State<T> {
         if !self.has_room() {
             return None;
         }
-        let (waiter, owed) = claim(&mut self.senders, Wanted::Any)?;
-        waiter.fate = Fate::Served;
-        match waiter.value.take() {
+        let (key, owed) = claim(&mut self.senders, Wanted::Any)?;
+        match self.serve_sender(key) {
             Some(value) => self.buffer.push_back(value),
             None => self.reserved += 1,
         }
@@ -381,7 +387,7 @@ impl<T> State<T> {
 
     /// Joins the line of receivers. A permit that waits for a receiver may be owed a wake-up.
     pub(crate) fn enlist_receiver(&mut self, who: Who) -> (Key, Option<Waker>) {
-        let key = self.receivers.push_back(Waiter::new(None, who));
+        let key = self.receivers.push_back(None, who);
         let owed = if self.capacity == 0 && !self.senders.is_empty() {
             self.grant()
         } else {
@@ -392,7 +398,7 @@ impl<T> State<T> {
 
     /// Joins the line of senders.
     pub(crate) fn enlist_sender(&mut self, value: Option<T>, who: Who) -> Key {
-        self.senders.push_back(Waiter::new(value, who))
+        self.senders.push_back(value, who)
     }
 
     /// Promises a waiting receiver of an unbuffered channel to the first who waits for a
@@ -401,8 +407,8 @@ impl<T> State<T> {
         if !self.has_free_receiver() {
             return None;
         }
-        let (waiter, owed) = claim(&mut self.senders, Wanted::Reservation)?;
-        waiter.fate = Fate::Served;
+        let (key, owed) = claim(&mut self.senders, Wanted::Reservation)?;
+        self.senders.serve(key);
         self.reserved += 1;
         owed
     }
@@ -455,9 +461,9 @@ impl<T> State<T> {
             return None;
         }
         let front = self.senders.front()?;
-        let waiter = self.senders.get_mut(front)?;
-        waiter.fate = Fate::Nudged;
-        match &mut waiter.who {
+        let (who, fate) = self.senders.entry(front)?;
+        *fate = Fate::Nudged;
+        match who {
             Who::One(waker) => waker.take(),
             Who::Case(selection, _) => selection.nudge(),
         }
@@ -466,9 +472,8 @@ impl<T> State<T> {
     /// To the first waiting receiver, or into the buffer at this end, above capacity if need
     /// be.
     fn deliver(&mut self, value: T, end: End) -> Option<Waker> {
-        if let Some((waiter, owed)) = claim(&mut self.receivers, Wanted::Any) {
-            waiter.value = Some(value);
-            waiter.fate = Fate::Served;
+        if let Some((key, owed)) = claim(&mut self.receivers, Wanted::Any) {
+            self.serve_receiver(key, Some(value));
             return owed;
         }
         match end {
@@ -476,6 +481,19 @@ impl<T> State<T> {
             End::Back => self.buffer.push_back(value),
         }
         None
+    }
+
+    /// Gives a value to a waiter that was claimed.
+    fn serve_receiver(&mut self, key: Key, value: Option<T>) {
+        self.receivers.value(key, |place| *place = value);
+        self.receivers.serve(key);
+    }
+
+    /// Takes the value of a waiter that was claimed; `None`: it waited for a reservation.
+    fn serve_sender(&mut self, key: Key) -> Option<T> {
+        let value = self.senders.value(key, Option::take).flatten();
+        self.senders.serve(key);
+        value
     }
 
     /// A receiver that is dropped gives back what it was handed: it is the oldest value.
@@ -548,17 +566,25 @@ impl<T> State<T> {
 }
 
 fn keep_entry<T>(line: &mut Line<T>, value: Option<T>, fate: Fate) -> Key {
-    let mut waiter = Waiter::new(value, Who::One(None));
-    waiter.fate = fate;
-    let key = line.push_back(waiter);
+    let key = line.push_back(value, Who::One(None));
     line.detach(key);
+    match fate {
+        Fate::Served => line.serve(key),
+        fate => set_fate(line, key, fate),
+    }
     key
+}
+
+fn set_fate<T>(line: &mut Line<T>, key: Key, fate: Fate) {
+    if let Some((_, known)) = line.entry(key) {
+        *known = fate;
+    }
 }
 
 /// Tells everybody in a line that the channel is closed.
 fn tell<T>(line: &mut Line<T>, owed: &mut WakeList) {
-    while let Some((waiter, waker)) = claim(line, Wanted::Any) {
-        waiter.fate = Fate::Closed;
+    while let Some((key, waker)) = claim(line, Wanted::Any) {
+        set_fate(line, key, Fate::Closed);
         waker.into_iter().for_each(|waker| owed.push(waker));
     }
 }
