@@ -350,7 +350,8 @@ impl Machine {
         cell::drop_ref(task);
     }
 
-    /// Queues a task that wants to go on, behind the others.
+    /// Queues a task that wants to go on, behind the others: a yield at the end of the global
+    /// queue, or of the local one while the global one is empty, which is as far back.
     #[inline]
     fn requeue(&self, task: TaskRef, how: How) {
         if header(task).temper.load(Ordering::Relaxed) == temper::HOG {
@@ -358,7 +359,7 @@ impl Machine {
         }
         match (self.held(), how) {
             (Some(p), How::Locally) => p.push_back(task),
-            (Some(p), How::Globally) if p.is_empty() && self.shared.global.is_empty() => {
+            (Some(p), How::Globally) if self.shared.global.is_empty() => {
                 p.push_back(task);
             }
             _ => self.shared.push_global(task),

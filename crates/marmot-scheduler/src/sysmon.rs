@@ -212,7 +212,8 @@ impl Monitor {
             return false;
         }
         let tid = case.m.tid.load(Ordering::Relaxed);
-        if self.inspector.state(tid) == ThreadState::Blocked {
+        // (Filling a queue may take a page fault or a lock of the allocator; that is not it.)
+        if !case.productive && self.inspector.state(tid) == ThreadState::Blocked {
             self.hand_off(case, detached::BLOCKED);
             return true;
         }

@@ -310,8 +310,10 @@ impl<T> JoinHandle<T> {
             waker = unsafe { &mut *joiner }.take();
         }
         if header.state.drop_join() {
+            // A panic in its destructor is nobody's, wherever it happens to be dropped.
+            let config = &header.shared().config;
             // SAFETY: done, and the output was the handle's.
-            unsafe { (header.vtable().drop_output)(task.0) };
+            panic::contained(config, || unsafe { (header.vtable().drop_output)(task.0) });
         }
         waker
     }
