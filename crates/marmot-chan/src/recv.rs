@@ -169,12 +169,18 @@ impl<'a, T> RecvCore<'a, T> {
 
     /// Leaves the line; a value that was handed over goes to the next waiter, or back to the
     /// front.
+    #[inline]
     pub(crate) fn leave(&mut self) {
         if let Stage::Waiting(key) = self.stage {
-            self.stage = Stage::Over;
-            let owed = self.chan.lock().leave_receiver(key);
-            wake(owed);
+            self.leave_line(key);
         }
+    }
+
+    #[inline(never)]
+    fn leave_line(&mut self, key: Key) {
+        self.stage = Stage::Over;
+        let owed = self.chan.lock().leave_receiver(key);
+        wake(owed);
     }
 
     /// Takes the served waiter's value, under the lock.
@@ -255,9 +261,7 @@ impl<T> Future for Recv<'_, T> {
 impl<T> Drop for Recv<'_, T> {
     #[inline]
     fn drop(&mut self) {
-        if let Stage::Waiting(_) = self.core.stage {
-            self.core.leave();
-        }
+        self.core.leave();
     }
 }
 

@@ -291,13 +291,19 @@ impl<'a, T> SendCore<'a, T> {
     }
 
     /// Leaves the line. The value is back in the slot unless it was sent.
+    #[inline]
     pub(crate) fn leave(&mut self, slot: &mut Option<T>) -> Option<Sent> {
-        let Stage::Waiting(key) = self.stage else {
-            return None;
-        };
+        match self.stage {
+            Stage::Waiting(key) => Some(self.leave_line(key, slot)),
+            Stage::New | Stage::Over => None,
+        }
+    }
+
+    #[inline(never)]
+    fn leave_line(&mut self, key: Key, slot: &mut Option<T>) -> Sent {
         let (waiter, owed) = self.chan.lock().leave_sender(key);
         wake(owed);
-        Some(self.settle(waiter, slot))
+        self.settle(waiter, slot)
     }
 }
 
@@ -358,9 +364,7 @@ impl<T> SendValue<'_, T> {
 impl<T> Drop for SendValue<'_, T> {
     #[inline]
     fn drop(&mut self) {
-        if let Stage::Waiting(_) = self.core.stage {
-            self.core.leave(&mut self.value);
-        }
+        self.core.leave(&mut self.value);
     }
 }
 
@@ -397,9 +401,7 @@ pub(crate) fn slot_result(sent: Sent) -> Result<(), SendError<()>> {
 impl<T> Drop for SendFrom<'_, T> {
     #[inline]
     fn drop(&mut self) {
-        if let Stage::Waiting(_) = self.core.stage {
-            self.core.leave(self.slot);
-        }
+        self.core.leave(self.slot);
     }
 }
 
