@@ -36,11 +36,13 @@ const WATCHFUL: Duration = Duration::from_micros(100);
 const BURNING_NS: u64 = 1_000_000;
 /// The same, if others could serve but have not.
 const STUCK_NS: u64 = 10_000_000;
-/// The same, for a poll that goes on filling its queue and keeps no timer waiting: taking its
-/// P makes the rest of a burst of spawns several times slower (the prototype: 8 to 20 times).
+/// The same, for a poll that goes on filling its queue and keeps no timer waiting, if nobody
+/// else serves; if others do, they steal from it, and it keeps its P. Taking it makes the rest of a burst of spawns several times slower (the prototype: 8 to 20 times).
 const PRODUCTIVE_NS: u64 = 100_000_000;
-/// So many tasks queued between two looks make a poll productive.
+/// So many tasks queued between two looks make a poll productive, and for so long: the kernel
+/// may give its CPU to others meanwhile.
 const PRODUCTIVE_TASKS: u64 = 100;
+const FRUITFUL_NS: u64 = 5_000_000;
 /// A thread that has used so much CPU in one poll since it was first seen was burning it.
 pub(crate) const GUILTY_NS: u64 = 800_000;
 /// Sockets are looked at when nobody else has for this long (Go: 10 ms).
@@ -60,8 +62,9 @@ struct Sight {
     since: u64,
     /// The CPU time that its thread had used then.
     cpu: u64,
-    /// Tasks it had queued at the last look.
+    /// Tasks it had queued at the last look, and when these were last many.
     queued: u64,
+    fruitful: u64,
 }
 
 impl Sight {
@@ -71,6 +74,7 @@ impl Sight {
         since: 0,
         cpu: 0,
         queued: 0,
+        fruitful: 0,
     };
 }
 
@@ -166,7 +170,9 @@ impl Monitor {
         let before = self.sights[slot];
         let same = polling && std::ptr::eq(before.machine, m) && before.tick == tick;
         let now_queued = m.queued.load(Ordering::Relaxed);
-        let productive = now_queued.saturating_sub(before.queued) >= PRODUCTIVE_TASKS;
+        let many = now_queued.saturating_sub(before.queued) >= PRODUCTIVE_TASKS;
+        let fruitful = if many { self.now } else { before.fruitful };
+        let productive = self.now.saturating_sub(fruitful) <= FRUITFUL_NS;
         let (since, cpu) = match same {
             true => (before.since, before.cpu),
             false if polling => (self.now, sys::cpu_ns(m.tid.load(Ordering::Relaxed))),
@@ -178,6 +184,7 @@ impl Monitor {
             since,
             cpu,
             queued: now_queued,
+            fruitful,
         };
         if polling {
             Look::Stuck(Case {
@@ -230,7 +237,8 @@ impl Monitor {
             self.relieve(case);
         }
         let limit = match serving {
-            _ if case.productive && !overdue => PRODUCTIVE_NS,
+            true if case.productive => u64::MAX,
+            false if case.productive && !overdue => PRODUCTIVE_NS,
             true => STUCK_NS,
             false => BURNING_NS,
         };

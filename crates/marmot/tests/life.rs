@@ -144,17 +144,17 @@ async fn blocking_twins_are_legal_inside_a_goroutine() {
 #[marmot::test]
 async fn a_goroutine_inherits_the_ambient_context() {
     let (ctx, cancel) = Context::background().with_value(7_u32).with_cancel();
-    let child = ctx
-        .scope(async {
-            go!(async {
-                let inherited = Context::current();
-                let value = inherited.value::<u32>().copied();
-                inherited.done().await;
-                value
-            })
-        })
-        .await;
+    let (tx, rx) = chan(1);
+    ctx.scope(async {
+        go!(async move {
+            let inherited = Context::current();
+            let value = inherited.value::<u32>().copied();
+            inherited.done().await;
+            tx.send(value).await
+        });
+    })
+    .await;
     cancel.cancel();
-    assert_eq!(child.await.unwrap(), Some(7));
+    assert_eq!(rx.recv().await, Some(Some(7)));
     assert_eq!(Context::current().value::<u32>(), None);
 }
