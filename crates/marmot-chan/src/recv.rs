@@ -202,6 +202,10 @@ impl<'a, T> RecvCore<'a, T> {
         if let Stage::Waiting(key) = self.stage {
             return self.look_again(key, state, owed);
         }
+        if let Some(value) = state.pop() {
+            self.stage = Stage::Over;
+            return Some(Some(value));
+        }
         let value = self.try_now(state, owed)?;
         self.stage = Stage::Over;
         Some(value)

@@ -71,7 +71,9 @@ impl<T: Blank> List<T> {
         if at > 0 && self.inline[at - 1] == value {
             return;
         }
-        self.inline.copy_within(at..self.len, at + 1);
+        if at < self.len {
+            self.inline.copy_within(at..self.len, at + 1);
+        }
         self.inline[at] = value;
         self.len += 1;
     }
