@@ -133,7 +133,9 @@ impl State {
             word
         } else {
             // ORDERING: Acquire as above; an RMW because wakers write this word too.
-            self.0.fetch_xor(SCHED | RUN, Ordering::Acquire)
+            // (SCHED is set and RUN is not, so adding their difference swaps them: one locked
+            // instruction, where an exclusive or that gives the old word is a loop.)
+            self.0.fetch_add(RUN - SCHED, Ordering::Acquire)
         };
         if word & CANCEL == 0 {
             Start::Poll
@@ -160,7 +162,8 @@ impl State {
         }
         // ORDERING: Release hands the future to the poll that the next wake leads to
         // (Acquire in `start`), which also sees what a waker wrote that set SCHED just now.
-        let word = self.0.fetch_and(!RUN, Ordering::Release);
+        // RUN is set, so subtracting clears it.
+        let word = self.0.fetch_sub(RUN, Ordering::Release);
         if word & SCHED == 0 {
             Pause::Waiting
         } else {
@@ -192,7 +195,7 @@ impl State {
             }
         } else {
             // ORDERING: Release for `seize`, as above.
-            self.0.fetch_and(!RUN, Ordering::Release);
+            self.0.fetch_sub(RUN, Ordering::Release);
         }
     }
 
@@ -211,7 +214,8 @@ impl State {
         }
         // ORDERING: Release publishes the output to the joiner (Acquire in `is_done`);
         // Acquire sees the joiner's waker (Release in `set_join_waker`).
-        let word = self.0.fetch_xor(RUN | DONE, Ordering::AcqRel);
+        // RUN is set and DONE is not, as in `start`.
+        let word = self.0.fetch_add(DONE - RUN, Ordering::AcqRel);
         Finish {
             joined: word & JOIN != 0,
             wake_joiner: word & JWAKER != 0,
