@@ -197,7 +197,11 @@ fn visit(program: &'static Program) -> Visit {
             1 => beside_others(program),
             _ => alone(program),
         };
-        let spoiled = verdict.is_err() && run.status.is_some() && by_the_clock(program, &run);
+        // One that could not even be asked may have lost its port to another process; one that
+        // had to be killed has run.
+        let not_run = run.status.is_none() && run.took.is_zero();
+        let timed = run.status.is_some() && by_the_clock(program, &run);
+        let spoiled = verdict.is_err() && (not_run || timed);
         if !spoiled || tries == TRIES {
             return Visit {
                 program,
