@@ -9,7 +9,8 @@
 //! 2. it **burns CPU while another P serves** the rest: only what waits in `runnext` is moved
 //!    to where thieves reach it, and overdue timers are fired;
 //! 3. it **burns CPU and nobody else can serve**: the P is handed over, under a cap. The
-//!    goroutine is marked as a hog and queued apart from then on.
+//!    goroutine gets a strike; a hog is queued apart until it has a short poll again.
+//!    (Decision 0016.)
 //!
 //! Beside that: timers and sockets that nobody watches, deadlocks, and the CPU quota.
 //! Go: `sysmon` and `retake`, which preempts instead; the three cases are ours.
@@ -37,7 +38,8 @@ const BURNING_NS: u64 = 1_000_000;
 /// The same, if others could serve but have not.
 const STUCK_NS: u64 = 10_000_000;
 /// The same, for a poll that goes on filling its queue and keeps no timer waiting, if nobody
-/// else serves; if others do, they steal from it, and it keeps its P. Taking it makes the rest of a burst of spawns several times slower (the prototype: 8 to 20 times).
+/// else serves; if others do, they steal from it, and it keeps its P. Taking it makes the rest
+/// of a burst of spawns several times slower (the prototype: 8 to 20 times).
 const PRODUCTIVE_NS: u64 = 100_000_000;
 /// So many tasks queued between two looks make a poll productive, and for so long: the kernel
 /// may give its CPU to others meanwhile.
