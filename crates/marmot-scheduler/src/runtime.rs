@@ -308,6 +308,18 @@ impl Handle {
         }
     }
 
+    /// Ends the process with this status, there and then, for the main goroutine.
+    ///
+    /// Stdout's lock is taken for good: a goroutine that is printing a line finishes it, and no
+    /// other begins one that would be cut off in the middle. If somebody keeps the lock, the
+    /// monitor ends the process after a tenth of a second.
+    #[doc(hidden)]
+    pub fn exit(&self, status: i32) -> ! {
+        self.shared.exit_begins(status);
+        std::mem::forget(io::stdout().lock());
+        std::process::exit(status)
+    }
+
     /// The main goroutine has called [`goexit`](crate::goexit): the process ends when the
     /// others have.
     #[doc(hidden)]

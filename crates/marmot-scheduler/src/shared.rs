@@ -3,7 +3,7 @@
 //! Lives as long as the process: a waker may outlive its runtime, and wakes without asking
 //! whether the runtime is still there. What is large in it goes with the runtime.
 
-use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering, fence};
+use std::sync::atomic::{AtomicBool, AtomicI32, AtomicU8, AtomicU64, Ordering, fence};
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::Thread;
 
@@ -50,6 +50,9 @@ pub(crate) struct Shared {
     closed: AtomicBool,
     /// Main has called `goexit`.
     main_left: AtomicBool,
+    /// When main began to end the process (0: it has not), and the status it gives.
+    exit_began: AtomicU64,
+    exit_status: AtomicI32,
     next_id: AtomicU64,
     /// Goroutines started and ended by threads that are no machine.
     pub(crate) started: AtomicU64,
@@ -133,6 +136,8 @@ impl Shared {
             closing: AtomicBool::new(false),
             closed: AtomicBool::new(false),
             main_left: AtomicBool::new(false),
+            exit_began: AtomicU64::new(0),
+            exit_status: AtomicI32::new(0),
             next_id: AtomicU64::new(1),
             started: AtomicU64::new(0),
             ended: AtomicU64::new(0),
@@ -222,6 +227,22 @@ impl Shared {
             .iter()
             .map(|m| m.started.load(Ordering::Relaxed));
         machines.sum::<u64>() + self.started.load(Ordering::Relaxed)
+    }
+
+    /// Main has begun to end the process.
+    pub(crate) fn exit_begins(&self, status: i32) {
+        self.exit_status.store(status, Ordering::Relaxed);
+        // ORDERING: Release publishes the status to the monitor (Acquire in `late_exit`).
+        self.exit_began
+            .store(clock::now_ns().max(1), Ordering::Release);
+    }
+
+    /// The status of an exit that has been going on for longer than `patience_ns`.
+    pub(crate) fn late_exit(&self, now_ns: u64, patience_ns: u64) -> Option<i32> {
+        // ORDERING: Acquire pairs with the Release in `exit_begins`.
+        let began = self.exit_began.load(Ordering::Acquire);
+        let late = began != 0 && now_ns.saturating_sub(began) > patience_ns;
+        late.then(|| self.exit_status.load(Ordering::Relaxed))
     }
 
     /// The main goroutine has called `goexit`: the process ends when the others have.

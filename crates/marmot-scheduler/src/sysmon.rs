@@ -53,6 +53,8 @@ const POLL_NS: u64 = 10_000_000;
 const RELAX_NS: u64 = 100_000_000;
 /// The quota of CPUs is read once in so long (Go: about a second).
 const QUOTA_NS: u64 = 1_000_000_000;
+/// Main waits so long for the lock of stdout before the process ends without it.
+const EXIT_NS: u64 = 100_000_000;
 /// So many quiet looks before the monitor sleeps: short pauses do not cost a wake-up each.
 const QUIET_LOOKS: u32 = 4;
 
@@ -116,6 +118,9 @@ impl Monitor {
     fn look(&mut self) -> Duration {
         self.now = clock::now_ns();
         self.shared.set_coarse(self.now);
+        if let Some(status) = self.shared.late_exit(self.now, EXIT_NS) {
+            std::process::exit(status);
+        }
         let slots = self.shared.procs.slots();
         self.sights.resize(slots, Sight::NOTHING);
         let mut stuck = Vec::new();

@@ -96,7 +96,7 @@ where
 {
     let runtime = start(options.builder());
     let handle = runtime.handle();
-    let main = handle.spawn(async move { std::process::exit(status(body.await.report())) });
+    let main = handle.spawn(async move { handle.exit(status(body.await.report())) });
     let ended: Result<Infallible, JoinError> = runtime.block_on(main);
     // Not shut down: as in Go, the end of main does not wait for anybody.
     std::mem::forget(runtime);
