@@ -8,6 +8,7 @@ use benches::peer::{Abilities, Capacity, Channel, Runtime, Value};
 use marmot::chan::{Receiver, Sender, chan, unbounded};
 use marmot::runtime::{self, JoinHandle};
 use marmot::{select, time};
+use tokio::sync::oneshot;
 
 /// The runtime, as `#[marmot::main]` makes it but for the number of Ps.
 #[derive(Debug)]
@@ -15,8 +16,9 @@ pub struct Marmot(runtime::Runtime);
 
 impl Runtime for Marmot {
     type Handle<T: Value> = JoinHandle<T>;
-    type Put<T: Value> = Sender<T>;
-    type Take<T: Value> = Receiver<T>;
+    // We have no one-value channel; tokio's runs under any executor.
+    type Put<T: Value> = oneshot::Sender<T>;
+    type Take<T: Value> = oneshot::Receiver<T>;
 
     fn start(workers: usize) -> Self {
         let rt = runtime::Runtime::builder()
@@ -69,16 +71,16 @@ impl Runtime for Marmot {
         time::sleep(time).await;
     }
 
-    fn once<T: Value>() -> (Sender<T>, Receiver<T>) {
-        chan(1)
+    fn once<T: Value>() -> (oneshot::Sender<T>, oneshot::Receiver<T>) {
+        oneshot::channel()
     }
 
-    fn put<T: Value>(end: Sender<T>, value: T) {
-        assert!(end.try_send(value).is_ok(), "there is room for one");
+    fn put<T: Value>(end: oneshot::Sender<T>, value: T) {
+        assert!(end.send(value).is_ok(), "somebody takes it");
     }
 
-    async fn take<T: Value>(end: Receiver<T>) -> T {
-        end.recv().await.expect("a value is put")
+    async fn take<T: Value>(end: oneshot::Receiver<T>) -> T {
+        end.await.expect("a value is put")
     }
 }
 

@@ -158,3 +158,50 @@ async fn a_goroutine_inherits_the_ambient_context() {
     assert_eq!(rx.recv().await, Some(Some(7)));
     assert_eq!(Context::current().value::<u32>(), None);
 }
+
+#[marmot::test(max_procs = 1)]
+async fn a_goroutine_that_only_talks_to_ready_channels_lets_others_run() {
+    let (tx, rx) = chan::<u32>(1);
+    let other_ran = Arc::new(AtomicU32::new(0));
+    let busy = go!([other_ran], async move {
+        let mut rounds = 0_u32;
+        while other_ran.load(Ordering::Relaxed) == 0 {
+            tx.send(1).await.unwrap();
+            rx.recv().await.unwrap();
+            rounds += 1;
+        }
+        rounds
+    });
+    go!(
+        [other_ran],
+        async move { other_ran.store(1, Ordering::Relaxed) }
+    );
+    // The last one started runs first, so the other one is made to wait behind the busy one.
+    go!(async { gosched().await });
+    let rounds = busy.await.unwrap();
+    assert!(rounds <= 128, "{rounds} rounds before the other one ran");
+}
+
+#[marmot::test(max_procs = 1)]
+async fn goroutines_that_yield_do_not_starve_ten_thousand_others() {
+    let stop = Arc::new(AtomicU32::new(0));
+    for _ in 0..2 {
+        go!([stop], async move {
+            while stop.load(Ordering::Relaxed) == 0 {
+                gosched().await;
+            }
+        });
+    }
+    let served = Arc::new(AtomicU32::new(0));
+    let wg = WaitGroup::new();
+    for _ in 0..10_000 {
+        wg.add(1);
+        go!([served, wg], async move {
+            served.fetch_add(1, Ordering::Relaxed);
+            wg.done();
+        });
+    }
+    wg.wait().await;
+    stop.store(1, Ordering::Relaxed);
+    assert_eq!(served.load(Ordering::Relaxed), 10_000);
+}
