@@ -370,8 +370,7 @@ impl Monitor {
             shared.poll_driver();
         }
         let (idle, _) = shared.idle.glance();
-        let timers = shared.procs.iter().any(|p| is_due(p.deadline, self.now));
-        if idle > 0 && (timers || shared.has_timers() || shared.driver.has_waiters()) {
+        if idle > 0 && (shared.has_timers() || shared.driver.has_waiters()) {
             // A P is idle, so nobody will miss its machine: let one go and watch.
             shared.wake_one();
         }
