@@ -178,13 +178,23 @@ where
     judge(ended, &panics)
 }
 
+/// The panic of the test's own goroutine goes on here. It was caught, and so has printed
+/// nothing yet.
+fn fail(error: JoinError) -> ! {
+    if let Some(message) = error.standard_message() {
+        let thread = std::thread::current();
+        eprintln!("\nthread '{}' {message}", thread.name().unwrap_or("main"));
+    }
+    match error.try_into_panic() {
+        Ok(payload) => std::panic::resume_unwind(payload),
+        Err(error) => panic!("the test's goroutine did not return: {error}"),
+    }
+}
+
 fn judge<T>(ended: Result<Result<T, JoinError>, String>, panics: &[String]) -> T {
     match ended {
         Err(report) => panic!("{report}"),
-        Ok(Err(error)) => match error.try_into_panic() {
-            Ok(payload) => std::panic::resume_unwind(payload),
-            Err(error) => panic!("the test's goroutine did not return: {error}"),
-        },
+        Ok(Err(error)) => fail(error),
         Ok(Ok(output)) => {
             assert!(
                 panics.is_empty(),

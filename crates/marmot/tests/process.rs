@@ -6,7 +6,7 @@
 use std::future::Future;
 use std::process::{Command, Output, Termination};
 
-use marmot::__private::{Options, main};
+use marmot::__private::{Options, main, test};
 use marmot::prelude::*;
 
 const CHILD: &str = "MARMOT_TEST_CHILD";
@@ -148,4 +148,29 @@ fn somebody_who_keeps_stdout_cannot_keep_the_process() {
         std::process::ExitCode::from(7)
     });
     assert_eq!(ended.status.code(), Some(7));
+}
+
+#[test]
+fn a_failing_test_says_what_failed_and_where() {
+    let name = "a_failing_test_says_what_failed_and_where";
+    if std::env::var_os(CHILD).is_some() {
+        test(Options::new(), name, || async {
+            assert_eq!(6 * 9, 42, "the answer");
+        });
+    }
+    let child = Command::new(std::env::current_exe().expect("a test knows its own file"))
+        .args(["--exact", name])
+        .env(CHILD, "1")
+        .output()
+        .expect("the test can be started again");
+    assert_eq!(child.status.code(), Some(101), "as of any failed test");
+    let text = String::from_utf8_lossy(&child.stdout);
+    assert!(
+        text.contains(&format!("thread '{name}' panicked at")),
+        "{text}"
+    );
+    assert!(
+        text.contains("process.rs:") && text.contains("the answer"),
+        "{text}"
+    );
 }

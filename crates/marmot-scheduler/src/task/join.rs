@@ -83,6 +83,17 @@ impl JoinError {
         }
     }
 
+    /// What std says of a panic on stderr: where it happened, its text, and a backtrace if
+    /// `RUST_BACKTRACE` asks for one. `None` if the goroutine did not panic.
+    #[doc(hidden)]
+    #[must_use]
+    pub fn standard_message(&self) -> Option<String> {
+        match &*self.0 {
+            Why::Panic(caught) => Some(caught.standard_message()),
+            _ => None,
+        }
+    }
+
     /// The payload of the panic, to be looked at or resumed.
     ///
     /// # Panics

@@ -94,6 +94,20 @@ impl Caught {
             .downcast_ref::<String>()
             .map_or("(a value that is no text)", String::as_str)
     }
+
+    /// What std's own hook would have printed, without the thread's name.
+    pub(crate) fn standard_message(&self) -> String {
+        let text = self.text();
+        let Some(site) = &self.site else {
+            return format!("panicked:\n{text}");
+        };
+        match site.backtrace.status() {
+            BacktraceStatus::Captured => {
+                format!("panicked at {}:\n{text}\n{}", site.place, site.backtrace)
+            }
+            _ => format!("panicked at {}:\n{text}", site.place),
+        }
+    }
 }
 
 impl fmt::Display for Caught {
