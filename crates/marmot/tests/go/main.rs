@@ -1,0 +1,9 @@
+//! What Go's own suites ask of goroutines, as whole programs on the real scheduler. Each runs
+//! with one P, with two, and with more than there may be CPUs.
+
+mod blocking;
+mod forms;
+mod memory;
+mod power_series;
+mod primes;
+mod support;
