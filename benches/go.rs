@@ -89,6 +89,16 @@ impl Program {
             .args(["-time", &format!("{}ms", time.as_millis())]);
         command
     }
+
+    /// The command that serves: `echo` or `http`.
+    #[must_use]
+    pub fn serve(&self, kind: &str, workers: usize) -> Command {
+        let mut command = Command::new(&self.path);
+        command
+            .args(["-serve", kind])
+            .args(["-procs", &workers.to_string()]);
+        command
+    }
 }
 
 fn text(output: &Output) -> String {

@@ -11,7 +11,7 @@
 //!      │
 //!   interleaved/*   interleaved rounds, ratios, tables                  how it is measured
 //!      │
-//!   measure/*      clocks, memory, the line between the cores, medians
+//!   measure/*      clocks, limits, memory, the line between the cores, medians
 //! ```
 //!
 //! No peer is a dependency of this library: the targets bring them, as dev-dependencies.

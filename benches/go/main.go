@@ -9,6 +9,8 @@
 //
 //	p50_us p99_us max_us ticks
 //
+//	go run . -serve echo -procs 2                   a server that prints its port, until stdin ends
+//
 // wall_ns and cpu_ns are nanoseconds for each operation, peak_kib is the most memory the
 // process had so far. A tenth of the laps is run first and not measured. What a lap and an
 // operation are is said at the row of the same name under benches/rows.
@@ -43,6 +45,7 @@ func main() {
 	name := flag.String("row", "", "only this row")
 	laps := flag.Int("laps", 0, "laps to measure; 0: the row's own number")
 	procs := flag.Int("procs", 0, "GOMAXPROCS; 0: 1 and then 2")
+	kind := flag.String("serve", "", "instead of rows, a server until stdin ends: echo or http")
 	load := flag.String("hogs", "", "instead of rows, a ticker beside hogs: nothing, block or burn")
 	tasks := flag.Int("tasks", 4, "how many hogs")
 	ms := flag.Int("ms", 50, "milliseconds that a hog takes at a time")
@@ -51,6 +54,11 @@ func main() {
 	if *load != "" {
 		runtime.GOMAXPROCS(max(1, *procs))
 		beside(*load, *tasks, time.Duration(*ms)*time.Millisecond, *length)
+		return
+	}
+	if *kind != "" {
+		runtime.GOMAXPROCS(max(1, *procs))
+		serve(*kind)
 		return
 	}
 	for _, r := range rows() {

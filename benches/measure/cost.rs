@@ -1,6 +1,6 @@
 //! What a piece of work costs: time on the wall, and processor time of the whole process.
 
-#![expect(unsafe_code, reason = "getrusage is a C function")]
+#![expect(unsafe_code, reason = "getrusage and clock_gettime are C functions")]
 
 use std::mem::MaybeUninit;
 use std::time::{Duration, Instant};
@@ -48,4 +48,31 @@ fn duration(time: libc::timeval) -> Duration {
     let seconds = u64::try_from(time.tv_sec).unwrap_or(0);
     let micros = u64::try_from(time.tv_usec).unwrap_or(0);
     Duration::from_secs(seconds) + Duration::from_micros(micros)
+}
+
+/// Processor time that another process has used so far; `None` if there is none of this number.
+#[cfg(target_os = "linux")]
+#[must_use]
+pub fn cpu_time_of(pid: u32) -> Option<Duration> {
+    let mut clock: libc::clockid_t = 0;
+    // SAFETY: writes one clock's number to the pointer, which is valid for that.
+    let code = unsafe { libc::clock_getcpuclockid(pid.try_into().ok()?, &raw mut clock) };
+    if code != 0 {
+        return None;
+    }
+    let mut time = libc::timespec {
+        tv_sec: 0,
+        tv_nsec: 0,
+    };
+    // SAFETY: writes one timespec to the pointer, which is valid for that.
+    let code = unsafe { libc::clock_gettime(clock, &raw mut time) };
+    let nanos = u32::try_from(time.tv_nsec).ok()?;
+    (code == 0).then_some(Duration::new(u64::try_from(time.tv_sec).ok()?, nanos))
+}
+
+/// Processor time of another process, which only Linux tells.
+#[cfg(not(target_os = "linux"))]
+#[must_use]
+pub fn cpu_time_of(_pid: u32) -> Option<Duration> {
+    None
 }

@@ -1,7 +1,8 @@
-//! Clocks, memory, the line between the cores, medians.
+//! Clocks, limits, memory, the line between the cores, medians.
 
 pub mod cost;
 pub mod heap;
+pub mod limits;
 pub mod line;
 pub mod machine;
 pub mod process;

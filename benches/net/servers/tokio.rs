@@ -1,0 +1,60 @@
+//! tokio's multi-thread runtime: a task for each connection.
+
+use std::convert::Infallible;
+use std::io;
+use std::net::TcpListener as StdListener;
+
+use hyper::body::Incoming;
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use hyper::{Request, Response};
+use hyper_util::rt::TokioIo;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::runtime::Builder;
+
+use crate::conns::{BUFFER_BYTES, GREETING};
+use crate::plan::Kind;
+
+pub(crate) fn start(kind: Kind, workers: usize, listener: StdListener) {
+    let runtime = Builder::new_multi_thread()
+        .worker_threads(workers)
+        .enable_all()
+        .build()
+        .expect("a runtime can be started");
+    runtime.spawn(async move {
+        listener.set_nonblocking(true).expect("an option");
+        let listener = TcpListener::from_std(listener).expect("it can be registered");
+        loop {
+            let (stream, _) = listener.accept().await.expect("a connection");
+            stream.set_nodelay(true).expect("an option of TCP");
+            match kind {
+                Kind::Echo => drop(tokio::spawn(echo(stream))),
+                Kind::Http => drop(tokio::spawn(http(stream))),
+            }
+        }
+    });
+    // It serves until the process ends.
+    std::mem::forget(runtime);
+}
+
+async fn echo(mut stream: TcpStream) -> io::Result<()> {
+    let mut buffer = [0; BUFFER_BYTES];
+    loop {
+        match stream.read(&mut buffer).await? {
+            0 => return Ok(()),
+            some => stream.write_all(&buffer[..some]).await?,
+        }
+    }
+}
+
+async fn http(stream: TcpStream) {
+    // What goes wrong concerns this connection only.
+    let _broken = http1::Builder::new()
+        .serve_connection(TokioIo::new(stream), service_fn(greet))
+        .await;
+}
+
+async fn greet(_: Request<Incoming>) -> Result<Response<String>, Infallible> {
+    Ok(Response::new(GREETING.to_owned()))
+}
