@@ -99,6 +99,14 @@ impl Program {
             .args(["-procs", &workers.to_string()]);
         command
     }
+
+    /// The command that measures how late so many timers are.
+    #[must_use]
+    pub fn timers(&self, case: &str, workers: &str, count: &str) -> Command {
+        let mut command = Command::new(&self.path);
+        command.args(["-timers", case, "-procs", workers, "-tasks", count]);
+        command
+    }
 }
 
 fn text(output: &Output) -> String {

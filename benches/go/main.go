@@ -11,6 +11,10 @@
 //
 //	go run . -serve echo -procs 2                   a server that prints its port, until stdin ends
 //
+//	go run . -timers sleepers -tasks 1000000 -procs 2    how late timers are:
+//
+//	p50_us p99_us max_us cpu_s wall_s peak_mib
+//
 // wall_ns and cpu_ns are nanoseconds for each operation, peak_kib is the most memory the
 // process had so far. A tenth of the laps is run first and not measured. What a lap and an
 // operation are is said at the row of the same name under benches/rows.
@@ -22,6 +26,7 @@ import (
 	"fmt"
 	"os"
 	"runtime"
+	"slices"
 	"strconv"
 	"strings"
 	"syscall"
@@ -37,7 +42,7 @@ type row struct {
 }
 
 func rows() []row {
-	return append(schedulerRows(), channelRows()...)
+	return slices.Concat(schedulerRows(), channelRows(), syncRows(), timerRows())
 }
 
 func main() {
@@ -47,7 +52,8 @@ func main() {
 	procs := flag.Int("procs", 0, "GOMAXPROCS; 0: 1 and then 2")
 	kind := flag.String("serve", "", "instead of rows, a server until stdin ends: echo or http")
 	load := flag.String("hogs", "", "instead of rows, a ticker beside hogs: nothing, block or burn")
-	tasks := flag.Int("tasks", 4, "how many hogs")
+	clock := flag.String("timers", "", "instead of rows, how late timers are: sleepers, short_sleeps or ticker")
+	tasks := flag.Int("tasks", 4, "how many hogs or timers")
 	ms := flag.Int("ms", 50, "milliseconds that a hog takes at a time")
 	length := flag.Duration("time", 3*time.Second, "how long hogs run")
 	flag.Parse()
@@ -59,6 +65,11 @@ func main() {
 	if *kind != "" {
 		runtime.GOMAXPROCS(max(1, *procs))
 		serve(*kind)
+		return
+	}
+	if *clock != "" {
+		runtime.GOMAXPROCS(max(1, *procs))
+		late(*clock, *tasks)
 		return
 	}
 	for _, r := range rows() {

@@ -141,3 +141,8 @@ impl Channel for Chan {
         }
     }
 }
+
+/// A ticker.
+pub fn ticker(distance: Duration) -> time::Ticker {
+    time::Ticker::new(distance)
+}
