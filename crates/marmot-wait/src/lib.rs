@@ -6,6 +6,7 @@
 //! - [`WaitQueue`]: a first-come, first-served line that one can leave from anywhere.
 //! - [`WakeList`]: wakers gathered under a lock and called after it is released.
 //! - [`note`]: what the goroutine is about to wait for, on which object, from which line.
+//! - [`held`]: who holds what others wait for.
 //! - [`budget`]: how many operations a goroutine may do before it must let others run.
 //! - [`Runner`]: the few things code inside a goroutine may say to whoever polls it.
 //! - [`park`]: a plain thread that waits, under every `*_blocking` twin.
@@ -20,6 +21,7 @@
 pub mod budget;
 pub mod clock;
 mod goexit;
+pub mod held;
 mod local;
 pub mod note;
 pub mod park;

@@ -5,7 +5,7 @@
 
 use std::cell::Cell;
 
-use crate::note::Note;
+use crate::note::{Note, Waits};
 use crate::runner::{NO_LANE, Runner};
 
 pub(crate) struct Local {
@@ -15,6 +15,8 @@ pub(crate) struct Local {
     pub(crate) lane: Cell<u32>,
     /// The goroutine being polled, 0 for none.
     pub(crate) goroutine: Cell<u64>,
+    /// How many leaves have returned `Pending` in this poll, and of what kind if it was one.
+    pub(crate) waits: Cell<Waits>,
     /// What the last leaf future to return `Pending` waits for.
     pub(crate) note: Cell<Note>,
     /// Whoever polls on this thread.
@@ -27,6 +29,7 @@ thread_local! {
             budget: Cell::new(0),
             lane: Cell::new(NO_LANE),
             goroutine: Cell::new(0),
+            waits: Cell::new(Waits::Nothing),
             note: Cell::new(Note::NONE),
             runner: Cell::new(None),
         }

@@ -5,9 +5,11 @@
 //! header. Several leaves in one poll: the last one to wait is the one that is told.
 
 use std::panic::Location;
+use std::task::Waker;
 
 use crate::local::LOCAL;
 use crate::reason::WaitReason;
+use crate::runner::runner;
 
 /// What is waited for, on which object, from which line.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -29,6 +31,25 @@ impl Note {
     };
 }
 
+/// What the leaves that returned `Pending` in one poll have said, all together.
+///
+/// A goroutine may wait for several things at once, in a select or a join; then the holder of
+/// one of them does not keep it from going on. What follows from a wait for a lock follows
+/// only if that was all.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Waits {
+    /// No leaf of ours has said anything.
+    Nothing,
+    /// One has, and it may be anything.
+    Something,
+    /// One has: with the goroutine's own waker it waits for something that can be held.
+    ForHeld,
+    /// The same, and the goroutine itself holds it.
+    ForItself,
+    /// Several have.
+    ForSeveral,
+}
+
 /// Says what the future that is about to return `Pending` waits for.
 ///
 /// # Examples
@@ -44,13 +65,53 @@ impl Note {
 /// ```
 #[inline]
 pub fn set(reason: WaitReason, object: usize, place: &'static Location<'static>) {
+    put(reason, object, place, Waits::Something);
+}
+
+#[inline]
+fn put(reason: WaitReason, object: usize, place: &'static Location<'static>, one: Waits) {
     LOCAL.with(|local| {
         local.note.set(Note {
             reason,
             object,
             place: Some(place),
-        })
+        });
+        local.waits.set(match local.waits.get() {
+            Waits::Nothing => one,
+            _ => Waits::ForSeveral,
+        });
     });
+}
+
+/// As [`set`], for a wait for something that can be held: a lock, a turn, another goroutine.
+///
+/// `waker` is the one that will end the wait, and `holder` the number of the goroutine that
+/// holds the thing, 0 if that is not known.
+pub fn set_held(
+    reason: WaitReason,
+    object: usize,
+    place: &'static Location<'static>,
+    waker: &Waker,
+    holder: u64,
+) {
+    let one = match runner() {
+        Some(runner) if runner.owns(waker) => {
+            if holder != 0 && holder == goroutine() {
+                Waits::ForItself
+            } else {
+                Waits::ForHeld
+            }
+        }
+        _ => Waits::Something,
+    };
+    put(reason, object, place, one);
+}
+
+/// What the leaves of this poll, or of the one that has just ended, have said.
+#[inline]
+#[must_use]
+pub fn waits() -> Waits {
+    LOCAL.with(|local| local.waits.get())
 }
 
 /// Forgets what an earlier poll said.

@@ -6,9 +6,10 @@
 use std::future::Future;
 use std::panic::Location;
 use std::pin::Pin;
+use std::task::Waker;
 
 use crate::local::LOCAL;
-use crate::note::Note;
+use crate::note::{Note, Waits};
 
 /// The lane of a thread that has none.
 pub(crate) const NO_LANE: u32 = u32::MAX;
@@ -35,6 +36,12 @@ pub trait Runner: Sync {
         future: Pin<Box<dyn Future<Output = ()> + Send>>,
         place: &'static Location<'static>,
     );
+    /// Whether this is the waker of the goroutine that this thread polls, and not one that
+    /// somebody within it has put in its place.
+    fn owns(&self, waker: &Waker) -> bool {
+        let _ = waker;
+        false
+    }
 }
 
 /// Installs whoever polls on this thread; `None` takes it away. Gives the one before.
@@ -75,6 +82,7 @@ pub fn begin_poll(goroutine: u64, operations: u32) {
     LOCAL.with(|local| {
         local.goroutine.set(goroutine);
         local.note.set(Note::NONE);
+        local.waits.set(Waits::Nothing);
         local.budget.set(operations + 1);
     });
 }

@@ -1,0 +1,188 @@
+//! Who holds what others wait for: the edges of the wait-for graph.
+//!
+//! ```text
+//!   goroutine 7 ── header: reason, object ──▶ row of the object: holder 9, locked there
+//!                                                     │
+//!   goroutine 9 ── header: reason, object ──▶ ...  ◀──┘
+//! ```
+//!
+//! A lock remembers its holder in its own words, where nobody else may look: it may be gone
+//! the next moment. So it takes a [`Row`] of the process's table when somebody first has to
+//! wait for it, keeps it for the rest of its life, and writes there who holds it while
+//! somebody waits. Whoever draws a graph reads the rows ([`all`]) and the goroutines' headers.
+//!
+//! A row is written on paths that wait or wake; taking and releasing a lock that nobody waits
+//! for does not touch it. So while nobody waits a row may be out of date. While somebody
+//! waits it is so for the few instructions between a change of hands and its note.
+//!
+//! Locks: each row has one, and the list of rows; both are leaves.
+
+use std::panic::Location;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+/// Who holds a thing, as far as is known.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Holder {
+    /// The goroutine that took it; 0 if nobody has, or a plain thread, or several.
+    pub goroutine: u64,
+    /// The line of the program where it was taken, if known.
+    pub place: Option<&'static Location<'static>>,
+    /// What it was taken with is made to be moved to another goroutine (an owned guard): so
+    /// the one that took it need not be the one that will give it back.
+    pub movable: bool,
+}
+
+impl Holder {
+    /// Nobody, or not known.
+    pub const NONE: Holder = Holder {
+        goroutine: 0,
+        place: None,
+        movable: false,
+    };
+}
+
+/// One thing that can be held, and who holds it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Held {
+    /// Its address: the object in the [`Note`](crate::Note) of those who wait for it.
+    pub object: usize,
+    /// Who holds it.
+    pub holder: Holder,
+}
+
+type Cell = Mutex<Held>;
+
+/// The rows of the table. They are made once and used again, and never given back.
+struct Table {
+    rows: Vec<&'static Cell>,
+    free: Vec<&'static Cell>,
+}
+
+static TABLE: Mutex<Table> = Mutex::new(Table {
+    rows: Vec::new(),
+    free: Vec::new(),
+});
+
+/// Rows in use, so that one who looks need not take the table's lock to see that there are none.
+static USED: AtomicUsize = AtomicUsize::new(0);
+
+/// A row of the table, which belongs to one object until it is dropped.
+#[derive(Debug)]
+pub struct Row(&'static Cell);
+
+impl Row {
+    /// A row for the object at this address, held by nobody.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use marmot_wait::held::{self, Holder, Row};
+    ///
+    /// let row = Row::new(0x1000);
+    /// row.set(Holder { goroutine: 7, ..Holder::NONE });
+    /// assert_eq!(held::of(0x1000).goroutine, 7);
+    /// drop(row);
+    /// assert_eq!(held::of(0x1000), Holder::NONE);
+    /// ```
+    #[must_use]
+    pub fn new(object: usize) -> Row {
+        let fresh = Held {
+            object,
+            holder: Holder::NONE,
+        };
+        // ORDERING: Relaxed, a count that publishes nothing.
+        USED.fetch_add(1, Ordering::Relaxed);
+        let mut table = lock(&TABLE);
+        if let Some(cell) = table.free.pop() {
+            *lock(cell) = fresh;
+            return Row(cell);
+        }
+        let cell: &'static Cell = Box::leak(Box::new(Mutex::new(fresh)));
+        table.rows.push(cell);
+        Row(cell)
+    }
+
+    /// Says who holds the object from now on.
+    pub fn set(&self, holder: Holder) {
+        lock(self.0).holder = holder;
+    }
+}
+
+impl Drop for Row {
+    fn drop(&mut self) {
+        *lock(self.0) = Held {
+            object: 0,
+            holder: Holder::NONE,
+        };
+        lock(&TABLE).free.push(self.0);
+        // ORDERING: Relaxed, as in `new`.
+        USED.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+/// Everything that is held, in no particular order.
+///
+/// # Complexity
+///
+/// O(n) in the rows that ever were in use at a time.
+#[must_use]
+pub fn all() -> Vec<Held> {
+    // ORDERING: Relaxed: a row that is being taken has no holder yet.
+    if USED.load(Ordering::Relaxed) == 0 {
+        return Vec::new();
+    }
+    let table = lock(&TABLE);
+    let held = table.rows.iter().map(|cell| *lock(cell));
+    held.filter(|held| held.holder != Holder::NONE).collect()
+}
+
+/// Who holds the object at this address; [`Holder::NONE`] if that is not known.
+///
+/// # Complexity
+///
+/// As [`all`], which is the better choice for more than one question.
+#[must_use]
+pub fn of(object: usize) -> Holder {
+    let found = all().into_iter().find(|held| held.object == object);
+    found.map_or(Holder::NONE, |held| held.holder)
+}
+
+/// Nothing that can panic runs under these locks.
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Holder, Row, all, of};
+
+    fn by(goroutine: u64) -> Holder {
+        Holder {
+            goroutine,
+            ..Holder::NONE
+        }
+    }
+
+    #[test]
+    fn a_row_is_its_objects_until_it_is_dropped() {
+        let (a, b) = (Row::new(101), Row::new(102));
+        a.set(by(1));
+        b.set(by(2));
+        assert_eq!((of(101), of(102)), (by(1), by(2)));
+        drop(a);
+        assert_eq!((of(101), of(102)), (Holder::NONE, by(2)));
+        let again = Row::new(103);
+        assert_eq!(of(103), Holder::NONE, "a used row starts empty");
+        again.set(by(3));
+        assert!(all().iter().any(|held| held.object == 103));
+    }
+
+    #[test]
+    fn what_nobody_holds_is_not_listed() {
+        let row = Row::new(104);
+        row.set(by(4));
+        row.set(Holder::NONE);
+        assert!(!all().iter().any(|held| held.object == 104));
+    }
+}
