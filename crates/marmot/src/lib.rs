@@ -32,6 +32,8 @@ mod go;
 pub mod prelude;
 mod reactor;
 pub mod runtime;
+#[cfg(unix)]
+pub mod signal;
 pub mod sync;
 
 /// Channels and the engine of `select!`.
