@@ -64,6 +64,10 @@ fn give_away(m: &'static Machine, kind: BlockingKind) -> Option<Kick> {
     m.set_proc(None);
     let p = p?;
     p.lease.give_up();
+    shared
+        .counters
+        .handoffs_announced
+        .fetch_add(1, Ordering::Relaxed);
     let watched = sched.in_driver.is_some();
     let world = shared.has_timers() || shared.driver.has_waiters();
     if !p.looks_empty() || shared.has_work(clock::now_ns()) || (world && !watched) {

@@ -36,6 +36,10 @@ pub enum Deadlock {
     Off,
 }
 
+/// A poll that takes so long is counted as long: ten times what the monitor bears from one
+/// that burns while others wait.
+pub(crate) const LONG_POLL: Duration = Duration::from_millis(10);
+
 /// Gets a report instead of stderr.
 pub(crate) type Hook = Arc<dyn Fn(&str) + Send + Sync>;
 
@@ -46,6 +50,8 @@ pub(crate) struct Config {
     pub(crate) on_deadlock: Option<Hook>,
     pub(crate) on_panic: Option<Hook>,
     pub(crate) grace: Duration,
+    /// A poll that takes so long is told of.
+    pub(crate) long_poll: Duration,
     pub(crate) max_threads: usize,
     pub(crate) hog_cap: usize,
     pub(crate) stack_bytes: Option<usize>,
@@ -93,6 +99,7 @@ impl Builder {
                 on_deadlock: None,
                 on_panic: None,
                 grace: GRACE,
+                long_poll: LONG_POLL,
                 max_threads: 10_000,
                 hog_cap: 8,
                 stack_bytes: None,

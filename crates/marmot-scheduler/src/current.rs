@@ -13,7 +13,7 @@ use marmot_wait::{BlockingKind, Note, Runner, WaitReason, note};
 
 use crate::blocking;
 use crate::leftovers;
-use crate::machine::{Machine, header};
+use crate::machine::{Machine, header, sampling};
 use crate::shared::Shared;
 use crate::task::cell::{self, Birth};
 use crate::task::header::{Header, TaskRef, temper};
@@ -126,7 +126,7 @@ pub(crate) fn count_end(shared: &'static Shared) {
 #[inline]
 pub(crate) fn spawn<F>(
     shared: &'static Shared,
-    birthplace: &'static Location<'static>,
+    birthplace: Option<&'static Location<'static>>,
     future: F,
 ) -> JoinHandle<F::Output>
 where
@@ -179,6 +179,9 @@ pub(crate) fn schedule(shared: &'static Shared, task: TaskRef) {
     if header(task).temper.load(Ordering::Relaxed) == temper::HOG {
         return shared.push_hog(task);
     }
+    if m.sampling.get() >= sampling::TIMING {
+        header(task).stamp();
+    }
     let before = m.side.enter();
     let queued = m.held().map(|p| p.push_next(task));
     m.side.leave(before);
@@ -214,7 +217,16 @@ impl Runner for Shared {
         future: Pin<Box<dyn Future<Output = ()> + Send>>,
         place: &'static Location<'static>,
     ) {
-        drop(spawn(Shared::from_ptr(self), place, future));
+        drop(spawn(Shared::from_ptr(self), Some(place), future));
+    }
+}
+
+/// Names the goroutine that this thread polls; nothing if there is none.
+///
+/// Dumps and deadlock reports show the name beside the number.
+pub fn set_name(name: &str) {
+    if let Some(g) = machine().and_then(crate::snapshot::polled) {
+        crate::names::set(g, name);
     }
 }
 

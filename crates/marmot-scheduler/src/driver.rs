@@ -25,6 +25,18 @@ pub trait Driver: Send + Sync + 'static {
     fn fire(&self, lane: u32, now_ns: u64) -> usize;
     /// Whether a goroutine waits for a socket, a signal or anything else from outside.
     fn has_waiters(&self) -> bool;
+    /// How many wait so: for metrics, and not more than a glance.
+    fn waiters(&self) -> usize {
+        usize::from(self.has_waiters())
+    }
+    /// How often the world has woken somebody who waited for it, so far.
+    fn wakeups(&self) -> u64 {
+        0
+    }
+    /// How many timers are set in this queue.
+    fn timers(&self, _lane: u32) -> usize {
+        0
+    }
     /// Looks at the world without waiting, and wakes whom it concerns; how many.
     fn poll(&self) -> usize;
     /// Waits for the world, the earliest deadline of these queues, or an interrupt. Calls

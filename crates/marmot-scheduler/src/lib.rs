@@ -36,6 +36,8 @@ mod blocking;
 #[cfg(not(marmot_loom))]
 mod builder;
 #[cfg(not(marmot_loom))]
+mod calls;
+#[cfg(not(marmot_loom))]
 mod cpus;
 #[cfg(not(marmot_loom))]
 mod current;
@@ -44,11 +46,17 @@ mod deadlock;
 #[cfg(not(marmot_loom))]
 mod driver;
 #[cfg(not(marmot_loom))]
+pub mod dump;
+#[cfg(not(marmot_loom))]
 mod find;
 #[cfg(not(marmot_loom))]
 mod leftovers;
 #[cfg(not(marmot_loom))]
 mod machine;
+#[cfg(not(marmot_loom))]
+pub mod metrics;
+#[cfg(not(marmot_loom))]
+mod names;
 #[cfg(not(marmot_loom))]
 mod processor;
 #[cfg(not(marmot_loom))]
@@ -76,9 +84,10 @@ mod threads;
 pub use {
     builder::{Builder, Deadlock, Panic},
     cpus::num_cpu,
-    current::{GoexitFuture, Gosched, goexit, gosched},
+    current::{GoexitFuture, Gosched, goexit, gosched, set_name},
     driver::{Driver, Lane, NoDriver, until},
+    dump::{Dump, Goroutine, GoroutineState},
+    metrics::Metrics,
     runtime::{Handle, Runtime, Stats},
-    snapshot::{Goroutine, GoroutineState},
     task::join::{AbortHandle, JoinError, JoinHandle},
 };

@@ -12,11 +12,13 @@
 use std::cell::{Cell, UnsafeCell};
 use std::ptr::null_mut;
 use std::sync::OnceLock;
-use std::sync::atomic::{AtomicBool, AtomicI32, AtomicPtr, AtomicU8, AtomicU64, Ordering};
+use std::sync::atomic::{
+    AtomicBool, AtomicI32, AtomicPtr, AtomicU8, AtomicU32, AtomicU64, Ordering,
+};
 use std::task::Poll;
 use std::thread::Thread;
 
-use marmot_wait::{WaitReason, begin_poll, end_poll};
+use marmot_wait::{WaitReason, begin_poll, clock, end_poll};
 
 use crate::lease::Side;
 use crate::leftovers;
@@ -44,6 +46,48 @@ pub(crate) mod detached {
     pub(crate) const PARKED: u8 = 3;
 }
 
+/// Where a machine is with its samples.
+///
+/// ```text
+///   OFF ──a 61st turn──▶ DUE ──its poll──▶ NEXT ──the poll after it──▶ TIMING ──its end──▶ OFF
+/// ```
+///
+/// (Not the poll of the 61st turn itself: that one is the global queue's.)
+pub(crate) mod sampling {
+    pub(crate) const OFF: u8 = 0;
+    /// A poll is to be timed soon.
+    pub(crate) const DUE: u8 = 1;
+    /// The next poll is.
+    pub(crate) const NEXT: u8 = 2;
+    /// This poll is timed; goroutines that are queued in it are stamped.
+    pub(crate) const TIMING: u8 = 3;
+    /// Goroutines that are queued are stamped.
+    pub(crate) const WAKING: u8 = 4;
+}
+
+/// A flag that its machine's thread alone writes, and dumps glance at.
+#[derive(Debug, Default)]
+pub(crate) struct Flag(AtomicBool);
+
+// ORDERING: Relaxed throughout, a glance.
+impl Flag {
+    #[inline]
+    pub(crate) fn get(&self) -> bool {
+        self.0.load(Ordering::Relaxed)
+    }
+
+    #[inline]
+    pub(crate) fn set(&self, on: bool) {
+        self.0.store(on, Ordering::Relaxed);
+    }
+
+    pub(crate) fn replace(&self, on: bool) -> bool {
+        let before = self.get();
+        self.set(on);
+        before
+    }
+}
+
 /// A thread that runs goroutines. Lives as long as the process; its thread sleeps when idle.
 // ORDERING: Relaxed for all atomics but `handed`: counts and glances, or written under the
 // scheduler's lock; `handed` is the Release and Acquire that hands a P over with its flags.
@@ -57,9 +101,16 @@ pub(crate) struct Machine {
     /// The goroutine being polled wants to go to the end of the global queue.
     pub(crate) yielded: Cell<bool>,
     /// It searches for work (and is counted as a searcher).
-    pub(crate) searching: Cell<bool>,
+    pub(crate) searching: Flag,
     /// The task being polled came from the hogs' lane.
     pub(crate) from_lane: AtomicBool,
+    /// See [`sampling`].
+    pub(crate) sampling: Cell<u8>,
+    /// When the poll began that is being timed.
+    timed_from: Cell<u64>,
+    /// The coarse time of the last sample, and of the last wake that was stamped.
+    pub(crate) sampled_at: Cell<u64>,
+    stamped_at: Cell<u64>,
     /// It is in the driver, or on its way in or out.
     pub(crate) drives: Cell<bool>,
     /// It has just got its P: the global queue and the timers come first.
@@ -83,6 +134,9 @@ pub(crate) struct Machine {
     pub(crate) detached: AtomicU8,
     /// The CPU time its thread had used when the monitor took its P for burning.
     pub(crate) cpu_at_loss: AtomicU64,
+    /// The poll that the monitor saw it in, and since when, in nanoseconds of `wait::clock`.
+    pub(crate) seen_tick: AtomicU32,
+    pub(crate) seen_since: AtomicU64,
     /// A P handed to it while it slept.
     pub(crate) handed: AtomicPtr<Processor>,
     /// It was woken to search, not with work at hand.
@@ -96,7 +150,7 @@ pub(crate) struct Machine {
 }
 
 #[expect(unsafe_code, reason = "cells of one thread beside atomics of all")]
-// SAFETY: `proc`, `yielded`, `searching`, `random`, `ids` and `cache` are used by the
+// SAFETY: `proc`, `yielded`, `sampling`, `random`, `ids` and `cache` are used by the
 // machine's own thread alone (through `current`); everything else is `Sync`.
 unsafe impl Sync for Machine {}
 
@@ -111,8 +165,12 @@ impl Machine {
             side: Side::new(),
             proc: Cell::new(std::ptr::null()),
             yielded: Cell::new(false),
-            searching: Cell::new(false),
+            searching: Flag::default(),
             from_lane: AtomicBool::new(false),
+            sampling: Cell::new(sampling::OFF),
+            timed_from: Cell::new(0),
+            sampled_at: Cell::new(0),
+            stamped_at: Cell::new(0),
             drives: Cell::new(false),
             fresh: Cell::new(true),
             blocking_depth: Cell::new(0),
@@ -127,6 +185,8 @@ impl Machine {
             task: AtomicPtr::new(null_mut()),
             detached: AtomicU8::new(detached::NO),
             cpu_at_loss: AtomicU64::new(0),
+            seen_tick: AtomicU32::new(0),
+            seen_since: AtomicU64::new(0),
             handed: AtomicPtr::new(null_mut()),
             woken_to_search: AtomicBool::new(false),
             alive: AtomicBool::new(false),
@@ -180,6 +240,11 @@ impl Machine {
         // SAFETY: only the machine's own thread comes here, and `Cache`'s methods call
         // nothing that could come here again.
         unsafe { &mut *self.cache.get() }
+    }
+
+    /// Whether it has a thread.
+    pub(crate) fn lives(&self) -> bool {
+        self.alive.load(Ordering::Relaxed)
     }
 
     /// Whether its thread may take another task: it runs, and is not in a poll.
@@ -247,11 +312,15 @@ impl Machine {
     fn poll(&self, task: TaskRef) {
         let g = header(task);
         let id = g.id.load(Ordering::Relaxed);
-        let started = if g.temper.load(Ordering::Relaxed) == temper::GOOD {
+        let temper = g.temper.load(Ordering::Relaxed);
+        let started = if temper == temper::GOOD {
             u64::MAX
         } else {
             self.shared.coarse_now()
         };
+        if (temper & temper::STAMPED) | self.sampling.get() != 0 {
+            self.begin_sample(g);
+        }
         // ORDERING: Relaxed; the monitor and dumps take a glance.
         self.task.store(task.0.as_ptr(), Ordering::Relaxed);
         g.reason.store(WaitReason::Foreign as u8, Ordering::Relaxed);
@@ -276,9 +345,60 @@ impl Machine {
         };
         self.side.end_poll();
         self.task.store(null_mut(), Ordering::Relaxed);
+        if self.sampling.get() == sampling::TIMING {
+            self.end_sample();
+        }
         if let Some(Rest::Queue(how)) = pause {
             self.requeue(task, how);
         }
+    }
+
+    /// Before a poll that may have to be timed, of a goroutine that may have been stamped when
+    /// it was queued.
+    #[cold]
+    fn begin_sample(&self, g: &Header) {
+        if let Some(queued_ns) = g.take_stamp() {
+            self.tell_latency(queued_ns);
+        }
+        match self.sampling.get() {
+            sampling::DUE => self.sampling.set(sampling::NEXT),
+            sampling::NEXT => {
+                self.sampling.set(sampling::TIMING);
+                self.timed_from.set(clock::now_ns());
+            }
+            _ => {}
+        }
+    }
+
+    fn tell_latency(&self, queued_ns: u64) {
+        match self.held() {
+            Some(p) => p.counts.sched_latency.record(queued_ns),
+            None => self.shared.counters.sched_latency.record_shared(queued_ns),
+        }
+    }
+
+    /// After a poll that was timed.
+    #[cold]
+    fn end_sample(&self) {
+        self.sampling.set(sampling::OFF);
+        let took_ns = clock::now_ns().saturating_sub(self.timed_from.get());
+        match self.held() {
+            Some(p) => p.counts.poll_time.record(took_ns),
+            None => self.shared.counters.poll_time.record_shared(took_ns),
+        }
+    }
+
+    /// Runs what wakes goroutines outside any poll: timers, the world. They are stamped, once
+    /// in a millisecond.
+    pub(crate) fn stamping(&self, wakes: impl FnOnce()) {
+        let now = self.shared.coarse_now();
+        if self.sampling.get() != sampling::OFF || self.stamped_at.get() == now {
+            return wakes();
+        }
+        self.stamped_at.set(now);
+        self.sampling.set(sampling::WAKING);
+        wakes();
+        self.sampling.set(sampling::OFF);
     }
 
     /// The poll of a task from the lane of the hogs no longer counts there: it has ended, or

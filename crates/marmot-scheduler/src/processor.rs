@@ -10,13 +10,14 @@
 
 use std::cell::{Cell, UnsafeCell};
 use std::ptr::{NonNull, null_mut};
-use std::sync::atomic::{AtomicBool, AtomicPtr, AtomicU32, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicPtr, AtomicU64, Ordering};
 
 use crossbeam_utils::CachePadded;
 
 use crate::driver::Lane;
 use crate::lease::Lease;
 use crate::machine::Machine;
+use crate::metrics::Counts;
 use crate::run_queue::{LocalQueue, Stealer};
 use crate::task::header::{Header, TaskRef};
 
@@ -28,8 +29,6 @@ const CHAIN: u32 = 64;
 /// The parts that only the holder of the lease may touch.
 struct Core {
     queue: LocalQueue,
-    /// Turns taken; every 61st looks at the global queue first.
-    tick: Cell<u32>,
     /// Tasks in a row that came from `runnext`.
     chain: Cell<u32>,
 }
@@ -49,8 +48,10 @@ pub(crate) struct Processor {
     pub(crate) stealer: Stealer,
     /// To be given up at the end of the turn: there are fewer Ps now.
     pub(crate) retire: AtomicBool,
-    /// Turns taken, for traces: a copy of the core's.
-    pub(crate) turns: AtomicU32,
+    /// Turns taken. Written by the holder of the lease only.
+    pub(crate) turns: AtomicU64,
+    /// What happened on it so far.
+    pub(crate) counts: Counts,
     /// The one to run next, ahead of the queue. Written by the holder of the lease only; an
     /// atomic so that the monitor can see whether somebody waits behind a long poll.
     runnext: AtomicPtr<Header>,
@@ -85,11 +86,11 @@ impl Processor {
             lease: CachePadded::new(Lease::new()),
             stealer,
             retire: AtomicBool::new(false),
-            turns: AtomicU32::new(0),
+            turns: AtomicU64::new(0),
+            counts: Counts::default(),
             runnext: AtomicPtr::new(null_mut()),
             core: UnsafeCell::new(Core {
                 queue,
-                tick: Cell::new(0),
                 chain: Cell::new(0),
             }),
         }
@@ -109,6 +110,11 @@ impl Processor {
     /// Whether somebody waits in `runnext`: a glance.
     pub(crate) fn has_next(&self) -> bool {
         !self.runnext.load(Ordering::Relaxed).is_null()
+    }
+
+    /// How many are queued here: a glance.
+    pub(crate) fn queued(&self) -> usize {
+        self.stealer.len() + usize::from(self.has_next())
     }
 
     /// Whether nothing is queued here: a glance.
@@ -197,12 +203,12 @@ impl Held<'_> {
         &self.core().queue
     }
 
-    /// Counts a turn.
+    /// Counts a turn. Every 61st looks at the global queue first.
     #[inline]
-    pub(crate) fn next_turn(self) -> u32 {
-        let tick = &self.core().tick;
-        tick.set(tick.get().wrapping_add(1));
-        self.0.turns.store(tick.get(), Ordering::Relaxed);
-        tick.get()
+    pub(crate) fn next_turn(self) -> u64 {
+        // ORDERING: Relaxed, as in `push_next`.
+        let turn = self.0.turns.load(Ordering::Relaxed) + 1;
+        self.0.turns.store(turn, Ordering::Relaxed);
+        turn
     }
 }

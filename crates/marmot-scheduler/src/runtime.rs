@@ -13,10 +13,12 @@ use marmot_wait::park;
 use crate::builder::{Builder, Config};
 use crate::current;
 use crate::driver::Driver;
+use crate::dump::{Dump, Goroutine};
+use crate::metrics::{self, Metrics};
 use crate::processor::Processor;
 use crate::registry::{OurRuntime, OurThread};
 use crate::shared::{Kick, Sched, Shared};
-use crate::snapshot::{self, Goroutine};
+use crate::snapshot;
 use crate::task::join::JoinHandle;
 use crate::task::panic;
 use crate::{lease, leftovers, sysmon, threads};
@@ -248,7 +250,17 @@ impl Handle {
         F: Future + Send + 'static,
         F::Output: Send + 'static,
     {
-        current::spawn(self.shared, Location::caller(), future)
+        current::spawn(self.shared, Some(Location::caller()), future)
+    }
+
+    /// Starts the main goroutine of a program or test: no line of the program has created it.
+    #[doc(hidden)]
+    pub fn spawn_main<F>(&self, future: F) -> JoinHandle<F::Output>
+    where
+        F: Future + Send + 'static,
+        F::Output: Send + 'static,
+    {
+        current::spawn(self.shared, None, future)
     }
 
     /// As [`Runtime::block_on`].
@@ -286,10 +298,33 @@ impl Handle {
         snapshot::goroutines(self.shared)
     }
 
+    /// Every goroutine, P and M, as they stand.
+    ///
+    /// Asks nobody to stop, so it works while every thread is stuck.
+    #[must_use]
+    pub fn dump(&self) -> Dump {
+        snapshot::dump(self.shared)
+    }
+
+    /// The goroutines that nothing can ever wake: they wait, and there is no waker of them left
+    /// and no handle to abort them.
+    #[must_use]
+    pub fn leaked(&self) -> Vec<Goroutine> {
+        let mut all = snapshot::goroutines(self.shared);
+        all.retain(|g| g.lost);
+        all
+    }
+
     /// Every goroutine, in the layout of Go's tracebacks.
     #[must_use]
     pub fn stack(&self) -> String {
         snapshot::stack(self.shared)
+    }
+
+    /// Numbers about the runtime: what it has done so far, and how it stands.
+    #[must_use]
+    pub fn metrics(&self) -> Metrics {
+        metrics::read(self.shared)
     }
 
     /// What the scheduler has done so far.

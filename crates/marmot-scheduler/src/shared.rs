@@ -14,6 +14,7 @@ use crate::builder::Config;
 use crate::driver::{Driver, is_due};
 use crate::idle::IdleWord;
 use crate::machine::{Machine, detached, header};
+use crate::metrics::Counters;
 use crate::processor::Processor;
 use crate::procs::Procs;
 use crate::run_queue::{GlobalQueue, HogLane};
@@ -43,6 +44,8 @@ pub(crate) struct Shared {
     pub(crate) mood: AtomicU8,
     /// A machine waits in the driver.
     in_driver: AtomicBool,
+    /// When a wake by a thread without a P was last stamped: once in a millisecond is enough.
+    foreign_stamped: AtomicU64,
     /// When somebody last looked at the driver.
     driver_polled: AtomicU64,
     closing: AtomicBool,
@@ -72,17 +75,6 @@ pub(crate) mod mood {
     /// So much that each P can still be taken from one more, but no further: only goroutines
     /// known to be good run.
     pub(crate) const FULL: u8 = 2;
-}
-
-/// What happened so far, for metrics.
-// ORDERING: Relaxed, counts.
-#[derive(Debug, Default)]
-pub(crate) struct Counters {
-    /// Ps taken from machines that blocked, and from machines that burned.
-    pub(crate) handoffs_blocked: AtomicU64,
-    pub(crate) handoffs_burning: AtomicU64,
-    /// Goroutines put to sleep that nothing can wake.
-    pub(crate) lost: AtomicU64,
 }
 
 /// What is under the scheduler's lock. Nothing under it blocks, calls a waker, or runs user
@@ -132,6 +124,7 @@ impl Shared {
             config,
             mood: AtomicU8::new(mood::CALM),
             in_driver: AtomicBool::new(false),
+            foreign_stamped: AtomicU64::new(0),
             driver_polled: AtomicU64::new(0),
             closing: AtomicBool::new(false),
             closed: AtomicBool::new(false),
@@ -272,9 +265,14 @@ impl Shared {
 
     /// Queues a task that somebody without a P has woken.
     pub(crate) fn push_foreign(&'static self, task: TaskRef) {
+        let now = self.coarse_now();
         if header(task).temper.load(Ordering::Relaxed) == temper::HOG {
             self.push_hog(task);
         } else {
+            if self.foreign_stamped.load(Ordering::Relaxed) != now {
+                self.foreign_stamped.store(now, Ordering::Relaxed);
+                header(task).stamp();
+            }
             self.push_global(task);
         }
     }
@@ -349,7 +347,14 @@ impl Shared {
 
     /// Fires what is due in a lane. Wakers are foreign code.
     pub(crate) fn fire(&self, lane: u32, now_ns: u64) {
-        contained(&self.config, || _ = self.driver.fire(lane, now_ns));
+        contained(&self.config, || {
+            let fired = self.driver.fire(lane, now_ns) as u64;
+            if fired > 0 {
+                self.counters
+                    .timers_fired
+                    .fetch_add(fired, Ordering::Relaxed);
+            }
+        });
     }
 
     /// Looks at the world without waiting.

@@ -12,6 +12,7 @@ use marmot_wait::clock;
 use crate::driver::is_due;
 use crate::leftovers;
 use crate::machine::Machine;
+use crate::metrics::add;
 use crate::processor::{Held, Processor};
 use crate::shared::Sched;
 use crate::task::panic::contained;
@@ -20,10 +21,16 @@ impl Machine {
     /// Nothing found: gives the P up and sleeps until there is one with work.
     pub(crate) fn rest(&'static self) {
         let shared = self.shared;
+        if let Some(p) = self.held() {
+            add(&p.counts.misses, 1);
+        }
         {
             let mut sched = shared.lock();
             if !shared.global.is_empty() || shared.is_closing() {
                 return;
+            }
+            if let Some(p) = self.held() {
+                add(&p.counts.parks, 1);
             }
             self.put_down(&mut sched);
             sched.enlist(shared, self);
@@ -145,14 +152,16 @@ impl Machine {
         let shared = self.shared;
         let lanes: Vec<u32> = shared.procs.iter().map(|p| p.lane).collect();
         shared.polled_driver();
-        contained(&shared.config, || {
-            shared.driver.wait(&lanes, &mut || self.leave_driver());
+        self.stamping(|| {
+            contained(&shared.config, || {
+                shared.driver.wait(&lanes, &mut || self.leave_driver());
+            });
+            shared.polled_driver();
+            let now = clock::now_ns();
+            for p in shared.procs.iter().filter(|p| is_due(p.deadline, now)) {
+                shared.fire(p.lane, now);
+            }
         });
-        shared.polled_driver();
-        let now = clock::now_ns();
-        for p in shared.procs.iter().filter(|p| is_due(p.deadline, now)) {
-            shared.fire(p.lane, now);
-        }
     }
 
     /// The wait is over: takes the P that was handed over, or an idle one, so that what the
@@ -236,6 +245,7 @@ mod tests {
             name: "test".to_owned(),
             seed: 1,
             grace: crate::deadlock::GRACE,
+            long_poll: crate::builder::LONG_POLL,
             follows_quota: false,
         }
     }

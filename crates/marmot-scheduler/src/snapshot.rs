@@ -1,9 +1,13 @@
-//! How it stands: every goroutine of a runtime, read while it runs.
+//! How it stands: every goroutine, P and M of a runtime, read while they go on.
 //!
 //! Walks the slab's cells instead of keeping a list. A header's `id` is its seqlock: fields
 //! read between two looks at the same number are that goroutine's, or were a moment ago.
+//!
+//! Nobody is asked to answer, and no lock is taken that is held while code of the program runs:
+//! so it works while all threads are stuck. A running goroutine is looked up among the polls of
+//! the machines, and the kernel is asked what its thread does.
 
-use std::fmt::Write as _;
+use std::collections::HashMap;
 use std::panic::Location;
 use std::ptr::NonNull;
 use std::sync::atomic::{Ordering, fence};
@@ -11,53 +15,110 @@ use std::time::Duration;
 
 use marmot_wait::{WaitReason, clock};
 
-use crate::machine::{Machine, header};
-use crate::shared::Shared;
+use crate::dump::{
+    Dump, Goroutine, GoroutineState, Machine as MachineEntry, MachineStatus, Proc, ProcStatus,
+    RunsOn,
+};
+use crate::machine::{Machine, detached, header};
+use crate::procs::Procs;
+use crate::shared::{Sched, Shared};
 use crate::task::header::{Header, TaskRef, millis};
 use crate::task::slab;
 use crate::task::state::Glance;
+use crate::threads::Inspector;
 
-/// What a goroutine does.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum GoroutineState {
-    /// In a queue.
-    Runnable,
-    /// Being polled.
-    Running,
-    /// Waiting; see its reason.
-    Waiting,
-}
-
-/// One goroutine, as a dump tells it.
-#[derive(Clone, Debug)]
-#[non_exhaustive]
-pub struct Goroutine {
-    /// Its number.
-    pub id: u64,
-    /// What it does.
-    pub state: GoroutineState,
-    /// Why it waits, if it does.
-    pub reason: WaitReason,
-    /// The address of what it waits for; 0 for none.
-    pub object: usize,
-    /// The line that waits, if known.
-    pub waits_at: Option<&'static Location<'static>>,
-    /// For how long it has been waiting.
-    pub waiting_for: Duration,
-    /// Where it was born.
-    pub birthplace: Option<&'static Location<'static>>,
-    /// The number of the goroutine that started it; 0 for none.
-    pub parent: u64,
-}
+/// A poll shorter than this is not worth asking the kernel about.
+const LONG: Duration = Duration::from_millis(1);
 
 /// Every goroutine of the runtime, by number.
 pub(crate) fn goroutines(shared: &'static Shared) -> Vec<Goroutine> {
-    let now = millis(clock::now_ns());
-    let mut all = Vec::new();
-    slab::walk(|cell| all.extend(read(cell, shared, now)));
+    let mut eye = Eye::new(shared);
+    let mut all = Vec::with_capacity(usize::try_from(count(shared)).unwrap_or(0));
+    slab::walk(|cell| all.extend(eye.read(cell)));
     all.sort_by_key(|g| g.id);
     all
+}
+
+/// Every goroutine, P and M of the runtime.
+pub(crate) fn dump(shared: &'static Shared) -> Dump {
+    let goroutines = goroutines(shared);
+    Dump {
+        goroutines,
+        procs: shared.procs.iter().map(|p| proc_entry(shared, p)).collect(),
+        machines: machines(shared),
+        queued_globally: shared.global.len(),
+        queued_hogs: shared.hogs.len(),
+    }
+}
+
+/// Every M that has a thread.
+pub(crate) fn machines(shared: &'static Shared) -> Vec<MachineEntry> {
+    let sched = shared.lock();
+    let living = sched.machines.iter().filter(|m| m.lives());
+    living.map(|m| machine_entry(&sched, shared, m)).collect()
+}
+
+/// Shows the state of every goroutine of the runtime, and why it waits.
+pub(crate) fn tally(shared: &'static Shared, mut each: impl FnMut(GoroutineState, WaitReason)) {
+    slab::walk(|cell| {
+        let g = header(TaskRef(cell));
+        // ORDERING: Acquire, and the fence below, as in `Eye::read`.
+        let id = g.id.load(Ordering::Acquire);
+        if id == 0 || !std::ptr::eq(g.shared.load(Ordering::Relaxed), shared) {
+            return;
+        }
+        let reason = g.wait_reason();
+        let state = state_of(g.state.glance(), reason);
+        // ORDERING: Acquire, see above.
+        fence(Ordering::Acquire);
+        if let (Some(state), true) = (state, g.id.load(Ordering::Relaxed) == id) {
+            each(state, reason);
+        }
+    });
+}
+
+fn proc_entry(shared: &Shared, p: &crate::processor::Processor) -> Proc {
+    let holder = machine(p.lease.glance()).map(|m| m.id);
+    Proc {
+        id: p.id,
+        status: match holder {
+            Some(_) => ProcStatus::Running,
+            None if p.retire.load(Ordering::Relaxed) => ProcStatus::Retired,
+            None => ProcStatus::Idle,
+        },
+        machine: holder,
+        turns: p.turns.load(Ordering::Relaxed),
+        queued: p.queued(),
+        timers: shared.driver.timers(p.lane),
+    }
+}
+
+fn machine_entry(sched: &Sched, shared: &Shared, m: &'static Machine) -> MachineEntry {
+    let proc = proc_of(&shared.procs, m);
+    let polling = m.side.glance().1;
+    let drives = sched.in_driver.is_some_and(|driving| driving.id == m.id);
+    let goroutine = polled(m).map(|g| g.id.load(Ordering::Relaxed));
+    MachineEntry {
+        id: m.id,
+        thread: m.tid.load(Ordering::Relaxed),
+        status: match m.detached.load(Ordering::Relaxed) {
+            detached::BLOCKED => MachineStatus::Blocked,
+            detached::BURNING => MachineStatus::Burning,
+            detached::PARKED => MachineStatus::Parked,
+            _ if polling => MachineStatus::Running,
+            _ if proc.is_some() => MachineStatus::Scheduling,
+            _ if drives => MachineStatus::Polling,
+            _ => MachineStatus::Idle,
+        },
+        proc,
+        goroutine: goroutine.filter(|id| *id != 0),
+        spinning: m.searching.get(),
+    }
+}
+
+fn proc_of(procs: &Procs, m: &'static Machine) -> Option<u32> {
+    let held = |p: &&crate::processor::Processor| p.lease.is_held_by(m);
+    procs.iter().find(held).map(|p| p.id)
 }
 
 /// How many goroutines the runtime has.
@@ -86,79 +147,120 @@ pub(crate) fn tasks(shared: &'static Shared) -> Vec<TaskRef> {
     all
 }
 
-fn read(cell: NonNull<Header>, shared: &Shared, now_ms: u32) -> Option<Goroutine> {
-    let g = header(TaskRef(cell));
-    // ORDERING: Acquire pairs with the Release in `cell::place`: the fields are there.
-    let id = g.id.load(Ordering::Acquire);
-    if id == 0 || !std::ptr::eq(g.shared.load(Ordering::Relaxed), shared) {
-        return None;
+/// What one walk over the cells knows beforehand, and whom it asks.
+struct Eye {
+    shared: &'static Shared,
+    now_ns: u64,
+    /// Who polls which cell.
+    polls: HashMap<*mut Header, &'static Machine>,
+    kernel: Inspector,
+}
+
+impl Eye {
+    fn new(shared: &'static Shared) -> Eye {
+        let polls = |m: &&'static Machine| (m.task.load(Ordering::Relaxed), *m);
+        let polls = shared.lock().machines.iter().map(polls).collect();
+        Eye {
+            shared,
+            now_ns: clock::now_ns(),
+            polls,
+            kernel: Inspector::default(),
+        }
     }
-    let state = match g.state.glance() {
-        Glance::Dead => return None,
-        Glance::Runnable => GoroutineState::Runnable,
-        Glance::Running => GoroutineState::Running,
-        Glance::Waiting => GoroutineState::Waiting,
-    };
-    let waits_at = g.waits_at.load(Ordering::Relaxed);
-    let birthplace = g.birthplace.load(Ordering::Relaxed);
-    let since = g.since_ms.load(Ordering::Relaxed);
-    let (reason, object) = (g.wait_reason(), g.object.load(Ordering::Relaxed));
-    // A goroutine that waits on its thread, in a `*_blocking` call, has said so.
-    let waits = state == GoroutineState::Running && reason != WaitReason::Foreign;
-    let state = if waits {
-        GoroutineState::Waiting
-    } else {
-        state
-    };
-    let parent = g.parent.load(Ordering::Relaxed);
-    // ORDERING: Acquire keeps the reads above before the second look (a seqlock's read side;
-    // the write side is in `cell::free` and `cell::place`).
-    fence(Ordering::Acquire);
-    (g.id.load(Ordering::Relaxed) == id).then(|| Goroutine {
-        id,
-        state,
-        reason,
-        object,
-        waits_at: place(waits_at),
-        waiting_for: Duration::from_millis(now_ms.wrapping_sub(since).into()),
-        birthplace: place(birthplace),
-        parent,
-    })
+
+    fn read(&mut self, cell: NonNull<Header>) -> Option<Goroutine> {
+        let g = header(TaskRef(cell));
+        // ORDERING: Acquire pairs with the Release in `cell::place`: the fields are there.
+        let id = g.id.load(Ordering::Acquire);
+        if id == 0 || !std::ptr::eq(g.shared.load(Ordering::Relaxed), self.shared) {
+            return None;
+        }
+        let reason = g.wait_reason();
+        let state = state_of(g.state.glance(), reason)?;
+        let waits_at = g.waits_at.load(Ordering::Relaxed);
+        let birthplace = g.birthplace.load(Ordering::Relaxed);
+        let since_ms = g.since_ms.load(Ordering::Relaxed);
+        let object = g.object.load(Ordering::Relaxed);
+        let lost = g.state.is_lost();
+        let name = crate::names::of(g);
+        let parent = g.parent.load(Ordering::Relaxed);
+        let runs = self.polls.get(&cell.as_ptr()).copied();
+        // ORDERING: Acquire keeps the reads above before the second look (a seqlock's read
+        // side; the write side is in `cell::free` and `cell::place`).
+        fence(Ordering::Acquire);
+        if g.id.load(Ordering::Relaxed) != id {
+            return None;
+        }
+        let runs = runs.filter(|_| state == GoroutineState::Running);
+        let in_state = match state {
+            GoroutineState::Runnable => None,
+            GoroutineState::Running => runs.and_then(|m| self.running_for(m)),
+            GoroutineState::Waiting => Some(Duration::from_millis(
+                millis(self.now_ns).wrapping_sub(since_ms).into(),
+            )),
+        };
+        Some(Goroutine {
+            id,
+            name: name.map(|name| String::from(&*name)),
+            state,
+            in_state,
+            reason,
+            object: match state {
+                GoroutineState::Waiting => object,
+                _ => 0,
+            },
+            waits_at: place(waits_at).map(Into::into),
+            lost,
+            runs_on: runs.map(|m| self.runs_on(m, in_state)),
+            birthplace: place(birthplace).map(Into::into),
+            parent,
+        })
+    }
+
+    /// How long the machine has been in its poll, if the monitor has noticed it.
+    fn running_for(&self, m: &Machine) -> Option<Duration> {
+        let (tick, polling) = m.side.glance();
+        let seen = polling && m.seen_tick.load(Ordering::Relaxed) == tick;
+        let since = m.seen_since.load(Ordering::Relaxed);
+        seen.then(|| Duration::from_nanos(self.now_ns.saturating_sub(since)))
+    }
+
+    fn runs_on(&mut self, m: &'static Machine, running_for: Option<Duration>) -> RunsOn {
+        let thread = m.tid.load(Ordering::Relaxed);
+        let long = running_for.is_some_and(|d| d >= LONG);
+        RunsOn {
+            machine: m.id,
+            thread,
+            proc: proc_of(&self.shared.procs, m),
+            system_call: if long {
+                self.kernel.system_call(thread)
+            } else {
+                None
+            },
+        }
+    }
+}
+
+/// What a goroutine does; `None` if it is over.
+pub(crate) fn state_of(glance: Glance, reason: WaitReason) -> Option<GoroutineState> {
+    match glance {
+        Glance::Dead => None,
+        Glance::Runnable => Some(GoroutineState::Runnable),
+        // A goroutine that waits on its thread, in a `*_blocking` call, has said so.
+        Glance::Running if reason != WaitReason::Foreign => Some(GoroutineState::Waiting),
+        Glance::Running => Some(GoroutineState::Running),
+        Glance::Waiting => Some(GoroutineState::Waiting),
+    }
 }
 
 /// Every goroutine in the layout of Go's tracebacks.
 pub(crate) fn stack(shared: &'static Shared) -> String {
+    use std::fmt::Write as _;
     let mut out = String::new();
     for g in goroutines(shared) {
         let _ = writeln!(out, "{g}");
     }
     out
-}
-
-impl std::fmt::Display for Goroutine {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "goroutine {} [", self.id)?;
-        match self.state {
-            GoroutineState::Runnable => f.write_str("runnable")?,
-            GoroutineState::Running => f.write_str("running")?,
-            GoroutineState::Waiting => {
-                write!(f, "{}", self.reason)?;
-                let minutes = self.waiting_for.as_secs() / 60;
-                if minutes > 0 {
-                    write!(f, ", {minutes} minutes")?;
-                }
-            }
-        }
-        f.write_str("]:\n")?;
-        if let (GoroutineState::Waiting, Some(place)) = (self.state, self.waits_at) {
-            writeln!(f, "\tat {place}")?;
-        }
-        match (self.birthplace, self.parent) {
-            (Some(place), 0) => writeln!(f, "created by {place}"),
-            (Some(place), parent) => writeln!(f, "created by {place} in goroutine {parent}"),
-            (None, _) => Ok(()),
-        }
-    }
 }
 
 /// A place out of a header.

@@ -4,6 +4,7 @@ use marmot_wait::clock;
 
 use crate::driver::is_due;
 use crate::machine::Machine;
+use crate::metrics::add;
 use crate::processor::Held;
 use crate::task::header::TaskRef;
 
@@ -63,6 +64,8 @@ impl Machine {
                 continue;
             }
             if let Some(task) = victim.stealer.steal_into(p.queue()) {
+                add(&p.counts.steals, 1);
+                add(&p.counts.stolen, 1 + p.queue().len() as u64);
                 return Some(task);
             }
             if last && is_due(victim.deadline, now) {

@@ -185,6 +185,11 @@ impl Monitor {
             false if polling => (self.now, sys::cpu_ns(m.tid.load(Ordering::Relaxed))),
             false => (self.now, 0),
         };
+        if polling && !same {
+            // The order of the two does not matter: a dump looks at both and the machine's own.
+            m.seen_since.store(since, Ordering::Relaxed);
+            m.seen_tick.store(tick, Ordering::Relaxed);
+        }
         self.sights[slot] = Sight {
             machine: m,
             tick,
@@ -262,6 +267,7 @@ impl Monitor {
             let flushed = self.with_revoked(case, |p| p.flush_next());
             drop(sched);
             if flushed == Some(true) {
+                shared.counters.flushes.fetch_add(1, Ordering::Relaxed);
                 shared.notify();
             }
         } else if !case.p.stealer.is_empty() {

@@ -10,6 +10,7 @@ use std::thread;
 
 use marmot_wait::clock;
 
+use crate::calls;
 use crate::current;
 use crate::machine::Machine;
 use crate::registry::OurThread;
@@ -126,6 +127,14 @@ impl Inspector {
             Some(text) if !text.starts_with(b"running") => ThreadState::Blocked,
             _ => ThreadState::Running,
         }
+    }
+
+    /// The system call that the thread sleeps in, by name.
+    pub(crate) fn system_call(&mut self, tid: i32) -> Option<&'static str> {
+        let text = self.read(tid)?;
+        let number = text.split(|byte| !byte.is_ascii_digit()).next()?;
+        let number = std::str::from_utf8(number).ok()?.parse().ok()?;
+        Some(calls::name(number))
     }
 
     #[cfg(target_os = "linux")]

@@ -96,7 +96,7 @@ where
 {
     let runtime = start(options.builder());
     let handle = runtime.handle();
-    let main = handle.spawn(async move { handle.exit(status(body.await.report())) });
+    let main = handle.spawn_main(async move { handle.exit(status(body.await.report())) });
     let ended: Result<Infallible, JoinError> = runtime.block_on(main);
     // Not shut down: as in Go, the end of main does not wait for anybody.
     std::mem::forget(runtime);
@@ -162,7 +162,7 @@ where
         });
     }
     let runtime = start(builder);
-    let mut root = pin!(runtime.spawn(body()));
+    let mut root = pin!(runtime.handle().spawn_main(body()));
     let ended = park::block_on(poll_fn(|cx| {
         {
             let mut outcome = outcome.lock().unwrap_or_else(PoisonError::into_inner);

@@ -1,6 +1,7 @@
 //! Timers and sockets as one [`Driver`]: the whole joint between them and the scheduler.
 
 use std::io;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
@@ -23,6 +24,17 @@ impl Reactor {
         let timers = Group::new(Box::new(move || with(&bell, Seat::interrupt)));
         Ok(Reactor { timers, seat })
     }
+}
+
+/// Waits that runtimes have ended at the poller so far; whose they were it does not know.
+// ORDERING: Relaxed, a count.
+static WAKEUPS: AtomicU64 = AtomicU64::new(0);
+
+fn count(woken: usize) -> usize {
+    if woken > 0 {
+        WAKEUPS.fetch_add(woken as u64, Ordering::Relaxed);
+    }
+    woken
 }
 
 /// Does something with the seat, if there still is one. The lock is held for reading only, and
@@ -53,11 +65,24 @@ impl Driver for Reactor {
         with(&self.seat, |seat| seat.poller().waiting_count() > 0)
     }
 
+    fn waiters(&self) -> usize {
+        with(&self.seat, |seat| seat.poller().waiting_count())
+    }
+
+    fn wakeups(&self) -> u64 {
+        WAKEUPS.load(Ordering::Relaxed)
+    }
+
+    fn timers(&self, lane: u32) -> usize {
+        lanes::live(lane)
+    }
+
     fn poll(&self) -> usize {
         // The poller fails only for want of memory; whoever waits in it is told.
-        with(&self.seat, |seat| {
+        let woken = with(&self.seat, |seat| {
             seat.poll(Some(Duration::ZERO)).unwrap_or(0)
-        })
+        });
+        count(woken)
     }
 
     fn wait(&self, lanes: &[u32], before_wake: &mut dyn FnMut()) {
@@ -70,7 +95,7 @@ impl Driver for Reactor {
                 self.timers.end_sleep();
                 before_wake();
             });
-            Some(waited.is_ok())
+            Some(waited.map(count).is_ok())
         });
         if !over {
             self.timers.end_sleep();

@@ -11,8 +11,12 @@ use marmot_wait::{BlockingKind, Note, WaitReason};
 use crate::reactor::Reactor;
 pub use crate::{AbortHandle, Deadlock, JoinError, JoinHandle, Panic};
 
+/// What [`dump()`] gives: goroutines, Ps and Ms as plain values.
+pub use marmot_scheduler::dump;
+/// What [`metrics()`] gives: counters, gauges and histograms.
+pub use marmot_scheduler::metrics;
 pub use marmot_scheduler::{
-    Goroutine, GoroutineState, Gosched, Handle, Stats, goexit, gosched, num_cpu,
+    Dump, Goroutine, GoroutineState, Gosched, Handle, Metrics, Stats, goexit, gosched, num_cpu,
 };
 
 /// Goroutines on threads, with timers and sockets.
@@ -258,6 +262,122 @@ pub fn num_goroutine() -> usize {
 #[track_caller]
 pub fn gomaxprocs(procs: Option<usize>) -> usize {
     Handle::current().gomaxprocs(procs)
+}
+
+/// Names the goroutine that calls this: dumps, deadlock reports and traces show the name.
+/// Elsewhere it does nothing.
+///
+/// # Examples
+///
+/// ```
+/// use marmot::prelude::*;
+///
+/// # marmot::block_on(async {
+/// let (started, wait) = chan::<()>(0);
+/// go!(async move {
+///     runtime::set_name("reader of the queue");
+///     drop(started);
+///     std::future::pending::<()>().await
+/// });
+/// wait.recv().await;
+/// assert!(runtime::stack().contains("named reader of the queue"));
+/// # });
+/// ```
+pub fn set_name(name: impl AsRef<str>) {
+    marmot_scheduler::set_name(name.as_ref());
+}
+
+/// Every goroutine, P and M of this runtime, as they stand.
+///
+/// Asks nobody to stop, so it works while every thread is stuck; and it walks over the
+/// goroutines without a lock, so the others go on meanwhile. With the feature `serde` the
+/// result serialises.
+///
+/// # Panics
+///
+/// Outside a runtime; [`Handle::dump`] works from everywhere.
+///
+/// # Complexity
+///
+/// O(n log n) for n goroutines: a third of a second for a million.
+///
+/// # Examples
+///
+/// ```
+/// use marmot::prelude::*;
+///
+/// # marmot::block_on(async {
+/// let (tx, rx) = chan::<u32>(0);
+/// go!(async move { rx.recv().await });
+/// sleep(ms(5)).await;
+/// let dump = runtime::dump();
+/// let waits = &dump.goroutines[0];
+/// assert_eq!(waits.reason.as_str(), "chan receive");
+/// assert!(waits.birthplace.is_some_and(|place| place.line > 0));
+/// # drop(tx);
+/// # });
+/// ```
+#[must_use]
+#[track_caller]
+pub fn dump() -> Dump {
+    Handle::current().dump()
+}
+
+/// Numbers about this runtime: what it has done since it was made, and how it stands.
+///
+/// # Panics
+///
+/// Outside a runtime; [`Handle::metrics`] works from everywhere.
+///
+/// # Complexity
+///
+/// Looks at every goroutine once.
+///
+/// # Examples
+///
+/// ```
+/// use marmot::prelude::*;
+///
+/// # marmot::block_on(async {
+/// for _ in 0..100 {
+///     go!(async {}).await.unwrap();
+/// }
+/// let metrics = runtime::metrics();
+/// assert_eq!(metrics.goroutines.created, 100);
+/// println!("{}", metrics.to_openmetrics());
+/// # });
+/// ```
+#[must_use]
+#[track_caller]
+pub fn metrics() -> Metrics {
+    Handle::current().metrics()
+}
+
+/// The goroutines of this runtime that nothing can ever wake: they wait, and there is no waker
+/// of them left and no handle to abort them.
+///
+/// Each of them is a leak for certain. A goroutine that waits for something that still exists
+/// but will never happen is not among them.
+///
+/// # Panics
+///
+/// Outside a runtime.
+///
+/// # Examples
+///
+/// ```
+/// use marmot::prelude::*;
+///
+/// # marmot::block_on(async {
+/// go!(std::future::pending::<()>());       // drops its waker at once
+/// # while runtime::leaked().is_empty() { sleep(ms(1)).await }
+/// assert_eq!(runtime::leaked().len(), 1);
+/// # });
+/// ```
+#[must_use]
+#[track_caller]
+pub fn leaked() -> Vec<Goroutine> {
+    Handle::current().leaked()
 }
 
 /// Every goroutine, in the layout of Go's tracebacks.

@@ -119,7 +119,8 @@ pub(crate) struct Birth {
     pub(crate) shared: &'static Shared,
     pub(crate) id: u64,
     pub(crate) parent: u64,
-    pub(crate) birthplace: &'static Location<'static>,
+    /// `None` for a main goroutine: it was not started by a line of the program.
+    pub(crate) birthplace: Option<&'static Location<'static>>,
 }
 
 /// Makes a task of the future, in a cell from the slab; in state SCHED, with a join handle's
@@ -169,8 +170,12 @@ where
         std::ptr::from_ref(birth.shared).cast_mut(),
         Ordering::Relaxed,
     );
-    let birthplace = std::ptr::from_ref(birth.birthplace).cast_mut();
-    fresh.birthplace.store(birthplace, Ordering::Relaxed);
+    let birthplace = birth
+        .birthplace
+        .map_or(std::ptr::null(), std::ptr::from_ref);
+    fresh
+        .birthplace
+        .store(birthplace.cast_mut(), Ordering::Relaxed);
     fresh.parent.store(birth.parent, Ordering::Relaxed);
     fresh.temper.store(temper::UNKNOWN, Ordering::Relaxed);
     fresh
@@ -195,6 +200,9 @@ pub(crate) unsafe fn free(task: TaskRef) {
     if let Some(waker) = unsafe { &mut *joiner }.take() {
         // A waker's destructor is foreign code, and the cell is still a cell meanwhile.
         contained(&header.shared().config, || drop(waker));
+    }
+    if header.flags.load(Ordering::Relaxed) != 0 {
+        crate::names::forget(header);
     }
     header.id.store(0, Ordering::Relaxed);
     // ORDERING: Release keeps the 0 before what is written into the free cell from here on: a

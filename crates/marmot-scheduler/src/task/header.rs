@@ -8,7 +8,7 @@ use std::panic::Location;
 use std::ptr::NonNull;
 use std::sync::atomic::{AtomicPtr, AtomicU8, AtomicU32, AtomicU64, AtomicUsize, Ordering};
 
-use marmot_wait::{Note, WaitReason};
+use marmot_wait::{Note, WaitReason, clock};
 
 use super::cell::Vtable;
 use super::state::State;
@@ -24,6 +24,16 @@ pub(crate) mod temper {
     pub(crate) const HOG: u8 = 2;
     /// The monitor took the P from a poll of a good one: once is not enough to judge by.
     pub(crate) const DOUBTED: u8 = 3;
+    /// Beside one of the others: it is queued, and since when stands in `object`. Set by whoever
+    /// queues it, cleared by its next poll.
+    pub(crate) const STAMPED: u8 = 0x80;
+}
+
+/// What is so of few goroutines. Written by whoever polls one, or frees its cell; 0 in a free
+/// cell.
+pub(crate) mod flags {
+    /// It has a name (`names.rs`).
+    pub(crate) const NAMED: u8 = 1;
 }
 
 /// The beginning of every cell.
@@ -43,7 +53,7 @@ pub(crate) struct Header {
     pub(crate) birthplace: AtomicPtr<Location<'static>>,
     /// The number of the goroutine that started it; 0 for none.
     pub(crate) parent: AtomicU64,
-    /// The object it waits for.
+    /// The object it waits for; or since when it is queued ([`temper::STAMPED`]).
     pub(crate) object: AtomicUsize,
     /// The line where it waits; in a free cell, the next free cell of its list.
     pub(crate) waits_at: AtomicPtr<Location<'static>>,
@@ -53,6 +63,8 @@ pub(crate) struct Header {
     pub(crate) reason: AtomicU8,
     /// See [`temper`].
     pub(crate) temper: AtomicU8,
+    /// See [`flags`].
+    pub(crate) flags: AtomicU8,
     /// The slab's size class; fixed for the cell.
     pub(crate) class: AtomicU8,
 }
@@ -67,6 +79,39 @@ impl Header {
         self.waits_at.store(place.cast_mut(), Ordering::Relaxed);
         self.reason.store(note.reason as u8, Ordering::Relaxed);
         self.since_ms.store(millis(now_ns), Ordering::Relaxed);
+    }
+
+    /// Notes since when it is queued: for whoever is about to queue it.
+    #[cold]
+    #[expect(
+        clippy::cast_possible_truncation,
+        reason = "wraps on purpose on 32 bits"
+    )]
+    pub(crate) fn stamp(&self) {
+        // ORDERING: Relaxed; the queue publishes both to the poll. A strike at the same moment
+        // (it had just ended the poll that the monitor looked at) may undo the flag: a sample
+        // less.
+        self.object
+            .store(clock::now_ns() as usize, Ordering::Relaxed);
+        let temper = self.temper.load(Ordering::Relaxed);
+        self.temper
+            .store(temper | temper::STAMPED, Ordering::Relaxed);
+    }
+
+    /// For how long it was queued, if somebody has stamped it; by its poller.
+    #[expect(
+        clippy::cast_possible_truncation,
+        reason = "wraps on purpose on 32 bits"
+    )]
+    pub(crate) fn take_stamp(&self) -> Option<u64> {
+        let temper = self.temper.load(Ordering::Relaxed);
+        if temper & temper::STAMPED == 0 {
+            return None;
+        }
+        self.temper
+            .store(temper & !temper::STAMPED, Ordering::Relaxed);
+        let since = self.object.load(Ordering::Relaxed);
+        Some((clock::now_ns() as usize).wrapping_sub(since) as u64)
     }
 
     /// It burned, or blocked, through a whole look of the monitor. The first time a good one is

@@ -362,6 +362,14 @@ impl State {
         }
     }
 
+    /// Whether it waits and nothing refers to it any more: nobody can ever wake it. A yes is
+    /// for good, as long as it is the same task.
+    pub(crate) fn is_lost(&self) -> bool {
+        // ORDERING: Relaxed, as in `glance`: nothing else is concluded from it.
+        let word = self.0.load(Ordering::Relaxed);
+        word & (SCHED | RUN | DONE) == 0 && refs(word) == 1
+    }
+
     fn update(&self, next: impl Fn(usize) -> Option<usize>) -> bool {
         // ORDERING: Release on success and Acquire on failure, as the callers say.
         self.0
