@@ -303,9 +303,11 @@ impl Context {
     /// has already. It runs in the runtime it was registered in, or else in that of whoever
     /// ends the context; outside of any on a thread of its own.
     ///
-    /// The function may block. It begins without an ambient context. Dropping the handle
-    /// changes nothing. Should this context be freed without having ended, and can nothing
-    /// above it end either, the function is dropped.
+    /// The function may block. It inherits the values of the ambient context in which it was
+    /// registered, but neither its end nor its deadline: it is there to clean up, which an
+    /// ambient context that has just ended would keep it from. Dropping the handle changes
+    /// nothing. Should this context be freed without having ended, and can nothing above it
+    /// end either, the function is dropped.
     ///
     /// # Panics
     ///
@@ -366,7 +368,7 @@ impl Context {
     ///
     /// That of the future within.
     pub fn scope<F: Future>(&self, future: F) -> Scoped<F> {
-        Scoped::new(self.clone(), future)
+        ambient::scoped(self.clone(), future)
     }
 
     /// Whether both are the same context: clones of one.
@@ -419,9 +421,18 @@ impl Context {
         Context(Some(Frame::new(self.0.clone(), what, node, deadline)))
     }
 
-    #[inline]
-    pub(crate) fn is_background(&self) -> bool {
-        self.0.is_none()
+    /// The values alone, apart from what carried them: they keep no context alive.
+    pub(crate) fn values(&self) -> Context {
+        Context(self.0.as_deref().and_then(Frame::values))
+    }
+
+    /// The context of this frame; the background without one.
+    pub(crate) fn of(frame: Option<Arc<Frame>>) -> Context {
+        Context(frame)
+    }
+
+    pub(crate) fn into_frame(self) -> Option<Arc<Frame>> {
+        self.0
     }
 }
 

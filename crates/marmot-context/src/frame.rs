@@ -69,6 +69,23 @@ impl Frame {
         })
     }
 
+    /// The values from here up, in frames of their own that nothing ends and that hold no node.
+    pub(crate) fn values(&self) -> Option<Arc<Frame>> {
+        let mut values: Vec<_> = self.chain().filter_map(Frame::own_value).collect();
+        let mut above = None;
+        while let Some(value) = values.pop() {
+            above = Some(Frame::new(above, What::Value(value), None, None));
+        }
+        above
+    }
+
+    fn own_value(&self) -> Option<Value> {
+        match &self.what {
+            What::Value(value) => Some(value.clone()),
+            _ => None,
+        }
+    }
+
     /// Whether the root is `context.TODO`.
     fn is_todo(&self) -> bool {
         matches!(self.what, What::Todo)

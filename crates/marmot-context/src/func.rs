@@ -18,6 +18,8 @@ use std::sync::{Arc, PoisonError, Weak};
 
 use marmot_wait::{Key, Runner, runner};
 
+use crate::ambient;
+use crate::context::Context;
 use crate::loom::{Mutex, MutexGuard};
 use crate::spawn::spawn_on;
 use crate::tree::Node;
@@ -30,6 +32,9 @@ pub(crate) struct Func {
     /// Where it is to run: whoever ends the context may be a timer's thread, or none of the
     /// runtime's.
     runner: Option<&'static dyn Runner>,
+    /// What was ambient where it was registered: the values alone. A context here would keep
+    /// its nodes alive, which have this function on their lists.
+    ambient: Context,
     place: &'static Location<'static>,
 }
 
@@ -53,6 +58,7 @@ impl Func {
                 lists: Vec::new(),
             }),
             runner: runner(),
+            ambient: ambient::current().values(),
             place,
         });
         let mut next = node.map(Arc::clone);
@@ -100,7 +106,8 @@ impl Func {
     /// Runs it in a goroutine of its own, unless it was taken.
     pub(crate) fn run(&self) {
         if let Some(f) = self.take() {
-            spawn_on(self.runner, Box::pin(async move { f() }), self.place);
+            let run = ambient::scoped(self.ambient.clone(), async move { f() });
+            spawn_on(self.runner, Box::pin(run), self.place);
         }
     }
 

@@ -2,17 +2,19 @@
 
 use std::any::{Any, type_name};
 use std::fmt;
+use std::sync::Arc;
 
 /// One value, and the name of its type.
+#[derive(Clone)]
 pub(crate) struct Value {
-    value: Box<dyn Any + Send + Sync>,
+    value: Arc<dyn Any + Send + Sync>,
     type_name: &'static str,
 }
 
 impl Value {
     pub(crate) fn new<T: Any + Send + Sync>(value: T) -> Value {
         Value {
-            value: Box::new(value),
+            value: Arc::new(value),
             type_name: type_name::<T>(),
         }
     }

@@ -14,7 +14,7 @@ use std::time::{Duration, Instant};
 
 use futures::io::{AsyncRead, AsyncWrite};
 use hyper::rt::{self, ReadBufCursor};
-use marmot_wait::{park, runner};
+use marmot_wait::{ambient, park, runner};
 
 use crate::TcpStream;
 #[cfg(unix)]
@@ -87,7 +87,7 @@ where
 {
     #[track_caller]
     fn execute(&self, task: F) {
-        let task = async { drop(task.await) };
+        let task = ambient::inherit(async { drop(task.await) });
         match runner() {
             Some(runner) => runner.spawn(Box::pin(task), Location::caller()),
             None => drop(thread::spawn(move || park::block_on(task))),

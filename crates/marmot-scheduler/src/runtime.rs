@@ -8,7 +8,7 @@ use std::sync::atomic::Ordering;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use marmot_wait::park;
+use marmot_wait::{ambient, park};
 
 use crate::builder::{Builder, Config};
 use crate::current;
@@ -242,15 +242,20 @@ impl Handle {
         }
     }
 
-    /// Starts a goroutine. On a runtime that is shutting down the future is dropped at once,
-    /// and the handle tells that it was cancelled.
+    /// Starts a goroutine, which inherits what is ambient here. On a runtime that is shutting
+    /// down the future is dropped at once, and the handle tells that it was cancelled.
+    #[inline]
     #[track_caller]
     pub fn spawn<F>(&self, future: F) -> JoinHandle<F::Output>
     where
         F: Future + Send + 'static,
         F::Output: Send + 'static,
     {
-        current::spawn(self.shared, Some(Location::caller()), future)
+        let place = Some(Location::caller());
+        if ambient::is_set() {
+            return spawn_heir(self.shared, place, future);
+        }
+        current::spawn(self.shared, place, future)
     }
 
     /// Starts the main goroutine of a program or test: no line of the program has created it.
@@ -391,6 +396,21 @@ pub struct Stats {
     pub queued_globally: usize,
     /// Goroutines in the queues of the Ps: a glance.
     pub queued_locally: usize,
+}
+
+/// Starts a goroutine that inherits what is ambient. Apart, so that starting one without stays
+/// as short as it is.
+#[inline(never)]
+fn spawn_heir<F>(
+    shared: &'static Shared,
+    place: Option<&'static Location<'static>>,
+    future: F,
+) -> JoinHandle<F::Output>
+where
+    F: Future + Send + 'static,
+    F::Output: Send + 'static,
+{
+    current::spawn(shared, place, ambient::inherit(future))
 }
 
 #[cold]

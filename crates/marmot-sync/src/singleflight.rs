@@ -13,7 +13,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use marmot_chan::Receiver;
-use marmot_wait::{WaitReason, park};
+use marmot_wait::{WaitReason, ambient, park};
 
 use crate::once::OnceCell;
 use crate::panics::{Echo, caught};
@@ -95,7 +95,7 @@ impl<K: Hash + Eq, V: Clone> Group<K, V> {
 
     /// As [`run`](Group::run), as a goroutine of its own: the result comes through a channel.
     ///
-    /// It is in the call when this returns. Dropping the receiver does not stop it. Outside a
+    /// It is in the call when this returns, and inherits what is ambient here. Dropping the receiver does not stop it. Outside a
     /// runtime it runs on a thread of its own.
     ///
     /// A panic of the future that was run ends the goroutine and closes the channel.
@@ -126,7 +126,11 @@ impl<K: Hash + Eq, V: Clone> Group<K, V> {
             // There is room for it; if nobody waits for it any more it is dropped.
             tx.try_send(answer).ok();
         };
-        spawn(Box::pin(whole), caller);
+        if ambient::is_set() {
+            spawn(Box::pin(ambient::inherit(whole)), caller);
+        } else {
+            spawn(Box::pin(whole), caller);
+        }
         rx
     }
 

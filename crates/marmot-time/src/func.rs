@@ -13,7 +13,8 @@ use std::task::{Wake, Waker};
 use std::thread;
 use std::time::Duration;
 
-use marmot_wait::{Runner, runner};
+use marmot_wait::ambient::{self, Ambient, Within};
+use marmot_wait::{Runner, park, runner};
 
 use crate::clock::{NEVER, nanos, now_ns};
 use crate::lanes::{self, Registration};
@@ -25,7 +26,8 @@ use crate::lanes::{self, Registration};
 /// the handle sets it again. Should it still be running then, the next run begins when it has
 /// ended. Zero runs it at once; with [`Duration::MAX`] it never runs.
 ///
-/// Dropping the handle changes nothing.
+/// Its goroutine inherits what is ambient where it was set, not where a
+/// [`reset`](AfterFunc::reset) is called. Dropping the handle changes nothing.
 ///
 /// # Panics
 ///
@@ -54,6 +56,7 @@ pub fn after_func(duration: Duration, f: impl FnMut() + Send + 'static) -> After
             queued: 0,
         }),
         runner: runner(),
+        ambient: ambient::current(),
         place: Location::caller(),
     });
     func.set(Some(duration));
@@ -99,6 +102,8 @@ struct Func {
     state: Mutex<State>,
     /// Who ran the goroutine that set it; `None` outside a runtime.
     runner: Option<&'static dyn Runner>,
+    /// What that goroutine passes on to the runs.
+    ambient: Ambient,
     place: &'static Location<'static>,
 }
 
@@ -161,12 +166,13 @@ impl Func {
             func: Arc::clone(self),
             f: Some(f),
         };
+        let run = Within::new(self.ambient.clone(), async move { run.now() });
         match self.runner {
-            Some(runner) => runner.spawn(Box::pin(async move { run.now() }), self.place),
+            Some(runner) => runner.spawn(Box::pin(run), self.place),
             None => {
                 thread::Builder::new()
                     .name("marmot-after-func".to_owned())
-                    .spawn(move || run.now())
+                    .spawn(move || park::block_on(run))
                     .expect("a thread for after_func outside a runtime");
             }
         }

@@ -9,15 +9,17 @@
 //! - [`held`]: who holds what others wait for.
 //! - [`budget`]: how many operations a goroutine may do before it must let others run.
 //! - [`Runner`]: the few things code inside a goroutine may say to whoever polls it.
+//! - [`ambient`]: what goes from a goroutine to those it starts.
 //! - [`park`]: a plain thread that waits, under every `*_blocking` twin.
 //! - [`Goexit`]: what a goroutine that ends itself unwinds with.
 //! - [`clock`]: the process's monotonic clock in nanoseconds.
 //!
 //! Under a foreign executor nobody listens: a note, a budget check or a lane question then
-//! costs one thread-local read and changes nothing.
+//! costs one thread-local read and changes nothing. What is ambient works under any.
 
 #![forbid(unsafe_code)]
 
+pub mod ambient;
 pub mod budget;
 pub mod clock;
 mod goexit;

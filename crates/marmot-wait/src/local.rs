@@ -4,7 +4,9 @@
 //! thread's block, without a check whether it has been set up.
 
 use std::cell::Cell;
+use std::mem::ManuallyDrop;
 
+use crate::ambient::Ambient;
 use crate::note::{Note, Waits};
 use crate::runner::{NO_LANE, Runner};
 
@@ -21,6 +23,11 @@ pub(crate) struct Local {
     pub(crate) note: Cell<Note>,
     /// Whoever polls on this thread.
     pub(crate) runner: Cell<Option<&'static dyn Runner>>,
+    /// Whether `ambient` holds something.
+    pub(crate) is_ambient: Cell<bool>,
+    /// What goroutines that are started now inherit. Empty whenever nothing is polled on this
+    /// thread, so it never needs a destructor.
+    pub(crate) ambient: Cell<ManuallyDrop<Ambient>>,
 }
 
 thread_local! {
@@ -32,6 +39,8 @@ thread_local! {
             waits: Cell::new(Waits::Nothing),
             note: Cell::new(Note::NONE),
             runner: Cell::new(None),
+            is_ambient: Cell::new(false),
+            ambient: Cell::new(ManuallyDrop::new(None)),
         }
     };
 }

@@ -5,7 +5,6 @@ use std::io;
 use std::panic::Location;
 use std::time::Duration;
 
-use marmot_context::ambient;
 use marmot_wait::{BlockingKind, Note, WaitReason};
 
 use crate::reactor::Reactor;
@@ -182,12 +181,7 @@ where
     F: Future + Send + 'static,
     F::Output: Send + 'static,
 {
-    let handle = Handle::current();
-    if ambient::is_set() {
-        // The child lives in its parent's context.
-        return handle.spawn(ambient::inherit(future));
-    }
-    handle.spawn(future)
+    Handle::current().spawn(future)
 }
 
 /// Runs a future to its end on this thread, inside the runtime that the thread belongs to, or

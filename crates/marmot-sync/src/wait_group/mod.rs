@@ -11,7 +11,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
-use marmot_wait::park;
+use marmot_wait::{ambient, park};
 
 use crate::line::Place;
 use crate::spawn::spawn;
@@ -117,7 +117,8 @@ impl WaitGroup {
 
     /// Runs a future as a goroutine of its own that the group waits for.
     ///
-    /// It counts until it and everything in it is dropped, also if it panics or is cut off.
+    /// It counts until it and everything in it is dropped, also if it panics or is cut off. It
+    /// inherits what is ambient here.
     /// Outside a runtime it runs on a thread of its own.
     ///
     /// # Panics
@@ -129,12 +130,11 @@ impl WaitGroup {
         F: Future<Output = ()> + Send + 'static,
     {
         let counted = self.guard();
-        let whole = async move {
-            // Declared before the future is awaited, so dropped after it.
-            let _counted = counted;
-            future.await;
-        };
-        spawn(Box::pin(whole), Location::caller());
+        if ambient::is_set() {
+            counted.start(ambient::inherit(future), Location::caller());
+        } else {
+            counted.start(future, Location::caller());
+        }
     }
 
     /// Waits until the count is zero.
@@ -184,6 +184,21 @@ impl fmt::Debug for WaitGroup {
 #[must_use = "dropping the guard counts it as done at once"]
 pub struct WaitGroupGuard {
     group: WaitGroup,
+}
+
+impl WaitGroupGuard {
+    /// Runs a future as a goroutine of its own that counts until it is dropped.
+    fn start<F>(self, future: F, place: &'static Location<'static>)
+    where
+        F: Future<Output = ()> + Send + 'static,
+    {
+        let whole = async move {
+            // Declared before the future is awaited, so dropped after it.
+            let _counted = self;
+            future.await;
+        };
+        spawn(Box::pin(whole), place);
+    }
 }
 
 impl Drop for WaitGroupGuard {
