@@ -32,7 +32,8 @@ pub(crate) fn all(args: &Args) {
     println!("{}", machine::describe());
     println!(
         "One client process, one request at a time on each connection; {} rounds, medians. In \
-         brackets: how many times their requests {OURS} does in the same time.\n",
+         brackets, with the ratio taken within a round: how many times as many requests {OURS} \
+         does in the same time, and how many times as much processor time it takes for one.\n",
         args.rounds
     );
     println!(
@@ -92,23 +93,24 @@ fn render(row: &Row, workers: usize, line: &Line, lines: &[Line]) -> String {
         return format!("{head} n/a | | | | |");
     }
     format!(
-        "{head} {:.0} ({:.2}) | {:.0} | {:.0} | {:.0} | {:.2} |",
+        "{head} {:.0} ({:.2}) | {:.0} | {:.0} | {:.0} | {:.2} ({:.2}) |",
         middle(|figures| figures.rate),
-        median(&ratios(line, lines)),
+        median(&ratios(line, lines, |figures| figures.rate)),
         middle(|figures| figures.p50_us),
         middle(|figures| figures.p99_us),
         middle(|figures| figures.p999_us),
         middle(|figures| figures.cpu_us),
+        median(&ratios(line, lines, |figures| figures.cpu_us)),
     )
 }
 
-/// How many times this one's requests ours does, a figure for each round.
-fn ratios(line: &Line, lines: &[Line]) -> Vec<f64> {
+/// How many times this one's figure ours is, for each round.
+fn ratios(line: &Line, lines: &[Line], figure: fn(&Figures) -> f64) -> Vec<f64> {
     let Some(ours) = lines.iter().find(|line| line.peer == OURS) else {
         return Vec::new();
     };
     let rounds = ours.rounds.iter().zip(&line.rounds);
     rounds
-        .filter_map(|(ours, theirs)| Some(ours.as_ref()?.rate / theirs.as_ref()?.rate))
+        .filter_map(|(ours, theirs)| Some(figure(ours.as_ref()?) / figure(theirs.as_ref()?)))
         .collect()
 }

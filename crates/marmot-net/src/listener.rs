@@ -6,7 +6,7 @@ use std::panic::Location;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::task::{Context, Poll};
 
-use marmot_netpoll::{Descriptor, Direction, Interest, sockets};
+use marmot_netpoll::{Descriptor, Direction, sockets};
 use marmot_time::{ms, sleep};
 
 use crate::socket::Socket;
@@ -49,7 +49,7 @@ pub(crate) struct Listener<T: Descriptor> {
 impl<T: Accepts> Listener<T> {
     pub(crate) fn new(io: T) -> io::Result<Listener<T>> {
         Ok(Listener {
-            socket: Socket::new(io, Interest::READABLE)?,
+            socket: Socket::of_listener(io)?,
             pause_ms: AtomicU32::new(FIRST_PAUSE_MS),
         })
     }

@@ -25,6 +25,14 @@ impl<T: Descriptor> Socket<T> {
         })
     }
 
+    /// Of a listener that does not block: a connection wakes one of those who wait for it.
+    pub(crate) fn of_listener(io: T) -> io::Result<Socket<T>> {
+        Ok(Socket {
+            evented: Evented::in_turn(io, Interest::READABLE)?,
+            deadlines: Deadlines::default(),
+        })
+    }
+
     /// The descriptor itself.
     #[inline]
     pub(crate) fn get(&self) -> &T {

@@ -15,7 +15,7 @@ use crate::descriptor::Descriptor;
 use crate::fallback::Fallback;
 use crate::poller::Poller;
 use crate::readiness::{Direction, Seen, Verdict};
-use crate::source::{Enlisted, Source};
+use crate::source::{Enlisted, Source, Wakes};
 
 /// Whether a read or write of a stream that moved less than it was asked to means that the
 /// next one would block. So says epoll(7); elsewhere we try once more.
@@ -62,17 +62,33 @@ impl<T: Descriptor> Evented<T> {
         Evented::with_poller(Poller::global()?, io, interest)
     }
 
+    /// As [`new`](Evented::new), for a descriptor at which many may wait and each event is for
+    /// one, as a listener: of those who wait in [`io`](Evented::io) an event wakes the first,
+    /// who wakes the next one when it is done, or is dropped.
+    ///
+    /// # Errors
+    ///
+    /// As [`new`](Evented::new).
+    pub fn in_turn(io: T, interest: Interest) -> io::Result<Evented<T>> {
+        Evented::register(Poller::global()?, io, interest, Wakes::InTurn)
+    }
+
     /// Registers a descriptor with this poller.
     ///
     /// # Errors
     ///
     /// If the system refuses; the descriptor is closed then.
-    pub fn with_poller(
+    pub fn with_poller(poller: &Arc<Poller>, io: T, interest: Interest) -> io::Result<Evented<T>> {
+        Evented::register(poller, io, interest, Wakes::All)
+    }
+
+    fn register(
         poller: &Arc<Poller>,
         mut io: T,
         interest: Interest,
+        wakes: Wakes,
     ) -> io::Result<Evented<T>> {
-        let (token, source) = poller.register(&mut io, interest)?;
+        let (token, source) = poller.register(&mut io, interest, wakes)?;
         Ok(Evented {
             io: Some(io),
             token,
@@ -442,19 +458,32 @@ where
                 .source
                 .enlist(direction, key, waker, evented.poller.waiting())
         };
-        evented.drive(direction, cx, this.place, enlist, &mut this.attempt)
+        let done = evented.drive(direction, cx, this.place, enlist, &mut this.attempt);
+        if done.is_ready() {
+            // Not only when it is dropped, which may be later: others wait for what is left.
+            this.leave();
+        }
+        done
+    }
+}
+
+impl<T: Descriptor, F> Io<'_, T, F> {
+    /// Leaves the line, if it has ever been there.
+    #[inline]
+    fn leave(&mut self) {
+        if let Some(key) = self.key.take() {
+            let Evented { source, poller, .. } = self.evented;
+            if let Some(next) = source.leave(self.direction, key, poller.waiting()) {
+                poller.wake_next(next);
+            }
+        }
     }
 }
 
 impl<T: Descriptor, F> Drop for Io<'_, T, F> {
     #[inline]
     fn drop(&mut self) {
-        if let Some(key) = self.key {
-            let evented = self.evented;
-            evented
-                .source
-                .leave(self.direction, key, evented.poller.waiting());
-        }
+        self.leave();
     }
 }
 

@@ -4,7 +4,8 @@
 //! `Readiness::clear` ignoring the tick; with a Relaxed load in `Readiness::seen`, or a
 //! Relaxed exchange in `update`; with a Relaxed swap in `Bell::ring`, or in `Bell::get_up`;
 //! with `Bell::lie_down` writing over a ring; with `Source::leave` counting one that was
-//! woken; with either fence of `Waiting` left out. Stronger orderings than there are now were
+//! woken, or passing nothing on, or looking at the readiness before it takes the lock; with
+//! either fence of `Waiting` left out. Stronger orderings than there are now were
 //! tried, and weakened because the models held.
 
 use std::sync::Arc;
@@ -13,13 +14,13 @@ use std::sync::atomic::Ordering::{Relaxed, SeqCst};
 use std::task::{Wake, Waker};
 
 use loom::sync::Notify;
-use loom::sync::atomic::AtomicBool;
+use loom::sync::atomic::{AtomicBool, AtomicUsize};
 use loom::thread;
-use marmot_wait::WakeList;
+use marmot_wait::{Key, WakeList};
 
 use crate::readiness::{Direction, Event, Verdict};
 use crate::seat::{Awake, Bell, Sleep};
-use crate::source::{Enlisted, Source};
+use crate::source::{Enlisted, Source, Wakes};
 use crate::waiting::Waiting;
 
 /// Not loom's atomic: it only counts, and publishes nothing that a model looks at.
@@ -33,7 +34,7 @@ impl Wake for Count {
 }
 
 fn drained() -> Source {
-    let source = Source::new();
+    let source = Source::new(Wakes::InTurn);
     let word = source.readiness();
     word.clear(Direction::Read, word.seen());
     source
@@ -45,6 +46,15 @@ fn fire(source: &Source, waiting: &Waiting) {
     let woken = owed.len();
     owed.wake_all();
     waiting.end(woken);
+}
+
+/// A future goes, as `Io` does.
+fn leave(source: &Source, key: Option<Key>, waiting: &Waiting) {
+    let next = key.and_then(|key| source.leave(Direction::Read, key, waiting));
+    if let Some(waker) = next {
+        waker.wake();
+        waiting.end(1);
+    }
 }
 
 #[test]
@@ -61,9 +71,113 @@ fn one_who_enlists_sees_the_event_or_is_woken_by_it() {
             Enlisted::Not(_, verdict) => assert_eq!(verdict, Verdict::Try),
             _ => assert_eq!(count.0.load(SeqCst), 1),
         }
-        if let Some(key) = key {
-            source.leave(Direction::Read, key, &waiting);
+        leave(&source, key, &waiting);
+        assert_eq!(waiting.count(), 0);
+    });
+}
+
+/// A task that waits until there is something for it, and takes it.
+struct Acceptor {
+    source: Arc<Source>,
+    waiting: Arc<Waiting>,
+    /// What is in the kernel's queue.
+    queue: Arc<AtomicUsize>,
+    woken: Arc<Woken>,
+    key: Option<Key>,
+}
+
+/// Loom's own, as a waker.
+struct Woken(Notify);
+
+impl Wake for Woken {
+    fn wake(self: Arc<Self>) {
+        self.0.notify();
+    }
+}
+
+impl Acceptor {
+    fn enlisted(source: &Arc<Source>, waiting: &Arc<Waiting>, queue: &Arc<AtomicUsize>) -> Self {
+        let mut this = Acceptor {
+            source: Arc::clone(source),
+            waiting: Arc::clone(waiting),
+            queue: Arc::clone(queue),
+            woken: Arc::new(Woken(Notify::new())),
+            key: None,
+        };
+        assert!(this.enlist(), "nothing is there yet");
+        this
+    }
+
+    fn enlist(&mut self) -> bool {
+        let waker = Waker::from(Arc::clone(&self.woken));
+        let enlisted = self
+            .source
+            .enlist(Direction::Read, &mut self.key, &waker, &self.waiting);
+        !matches!(enlisted, Enlisted::Not(..))
+    }
+
+    /// One try, as an `accept`.
+    fn takes(&self) -> bool {
+        let taken = |left: usize| left.checked_sub(1);
+        self.queue.fetch_update(Relaxed, Relaxed, taken).is_ok()
+    }
+
+    /// From the first wake-up until it has got something.
+    fn run(mut self) {
+        self.woken.0.wait();
+        loop {
+            let seen = self.source.readiness().seen();
+            if seen.verdict(Direction::Read) == Verdict::Try {
+                if self.takes() {
+                    return self.leave();
+                }
+                self.source.readiness().clear(Direction::Read, seen);
+            } else if self.enlist() {
+                self.woken.0.wait();
+            }
         }
+    }
+
+    fn leave(self) {
+        leave(&self.source, self.key, &self.waiting);
+    }
+}
+
+#[test]
+fn of_two_that_wait_the_first_passes_on_what_it_leaves() {
+    loom::model(|| {
+        let (source, waiting) = (Arc::new(drained()), Arc::new(Waiting::new()));
+        let queue = Arc::new(AtomicUsize::new(0));
+        let first = Acceptor::enlisted(&source, &waiting, &queue);
+        let second = Acceptor::enlisted(&source, &waiting, &queue);
+        let first = thread::spawn(move || first.run());
+        let (there, its) = (Arc::clone(&source), Arc::clone(&waiting));
+        let second = thread::spawn(move || second.run());
+        // One event tells of two.
+        queue.store(2, Relaxed);
+        fire(&there, &its);
+        first.join().expect("no panic");
+        second.join().expect("no panic");
+        assert_eq!(waiting.count(), 0);
+    });
+}
+
+#[test]
+fn one_that_goes_while_it_is_woken_passes_on_what_it_leaves() {
+    loom::model(|| {
+        let (source, waiting) = (Arc::new(drained()), Arc::new(Waiting::new()));
+        let queue = Arc::new(AtomicUsize::new(0));
+        let first = Acceptor::enlisted(&source, &waiting, &queue);
+        let second = Acceptor::enlisted(&source, &waiting, &queue);
+        let second = thread::spawn(move || second.run());
+        let (there, its, kernel) = (source.clone(), waiting.clone(), queue.clone());
+        let poller = thread::spawn(move || {
+            kernel.store(1, Relaxed);
+            fire(&there, &its);
+        });
+        first.leave();
+        poller.join().expect("no panic");
+        second.join().expect("no panic");
         assert_eq!(waiting.count(), 0);
     });
 }
@@ -76,7 +190,7 @@ fn one_who_leaves_while_he_is_woken_is_counted_down_once() {
         source.enlist(Direction::Read, &mut key, Waker::noop(), &waiting);
         let (there, its) = (Arc::clone(&source), Arc::clone(&waiting));
         let poller = thread::spawn(move || fire(&there, &its));
-        source.leave(Direction::Read, key.expect("enlisted"), &waiting);
+        leave(&source, key, &waiting);
         poller.join().expect("no panic");
         assert_eq!(waiting.count(), 0);
     });
@@ -85,7 +199,10 @@ fn one_who_leaves_while_he_is_woken_is_counted_down_once() {
 #[test]
 fn an_event_during_a_failed_try_is_not_taken_away() {
     loom::model(|| {
-        let (source, waiting) = (Arc::new(Source::new()), Arc::new(Waiting::new()));
+        let (source, waiting) = (
+            Arc::new(Source::new(Wakes::InTurn)),
+            Arc::new(Waiting::new()),
+        );
         // The socket's buffer, in the kernel.
         let data = Arc::new(AtomicBool::new(false));
         let (there, its, kernel) = (source.clone(), waiting.clone(), data.clone());

@@ -13,6 +13,7 @@
 use std::fmt;
 use std::io;
 use std::sync::{Arc, OnceLock, PoisonError};
+use std::task::Waker;
 use std::time::{Duration, Instant};
 
 use marmot_wait::WakeList;
@@ -24,7 +25,7 @@ use crate::loom::{Condvar, Mutex, lock};
 use crate::readiness::Event;
 use crate::registry::Registry;
 use crate::seat::{Bell, Sleep};
-use crate::source::Source;
+use crate::source::{Source, Wakes};
 use crate::waiting::Waiting;
 
 /// The token of the poller's own eventfd; no source's, see `Registry::insert`.
@@ -168,8 +169,9 @@ impl Poller {
         &self,
         io: &mut impl mio::event::Source,
         interest: Interest,
+        wakes: Wakes,
     ) -> io::Result<(Token, Arc<Source>)> {
-        let source = Arc::new(Source::new());
+        let source = Arc::new(Source::new(wakes));
         let token = lock(&self.sources)
             .insert(Arc::clone(&source))
             .ok_or_else(|| io::Error::other("too many descriptors registered"))?;
@@ -325,6 +327,16 @@ impl Poller {
     }
 }
 
+impl Poller {
+    /// Wakes one who waits for what another has left.
+    #[cold]
+    pub(crate) fn wake_next(&self, waker: Waker) {
+        let mut owed = WakeList::new();
+        owed.push(waker);
+        self.wake(owed);
+    }
+}
+
 impl fmt::Debug for Poller {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Poller")
@@ -345,6 +357,7 @@ mod tests {
     use super::Poller;
     use crate::kernel::Kernel;
     use crate::readiness::{Direction, Verdict};
+    use crate::source::Wakes;
 
     const LONG: Option<Duration> = Some(Duration::from_secs(10));
 
@@ -364,7 +377,7 @@ mod tests {
         let (mut into, mut out) = pipe::new().expect("a pipe");
         let (_quiet, mut other) = pipe::new().expect("a pipe");
         let (first, _) = poller
-            .register(&mut out, Interest::READABLE)
+            .register(&mut out, Interest::READABLE, Wakes::All)
             .expect("registered");
         into.write_all(b"!").expect("room");
         let mut kernel = take(&poller);
@@ -375,7 +388,7 @@ mod tests {
             .deregister(&mut out, first)
             .expect("it was registered");
         let (_second, source) = poller
-            .register(&mut other, Interest::READABLE)
+            .register(&mut other, Interest::READABLE, Wakes::All)
             .expect("room");
         let word = source.readiness();
         word.clear(Direction::Read, word.seen());
@@ -391,9 +404,9 @@ mod tests {
         let poller = Poller::new().expect("a poller");
         let (_into, mut out) = pipe::new().expect("a pipe");
         let (token, _) = poller
-            .register(&mut out, Interest::READABLE)
+            .register(&mut out, Interest::READABLE, Wakes::All)
             .expect("registered");
-        let again = poller.register(&mut out, Interest::READABLE);
+        let again = poller.register(&mut out, Interest::READABLE, Wakes::All);
         assert!(again.is_err(), "the kernel knows it already");
         assert_eq!(poller.registered_count(), 1);
         poller

@@ -63,14 +63,18 @@ mod tests {
     use std::sync::Arc;
 
     use super::Registry;
-    use crate::source::Source;
+    use crate::source::{Source, Wakes};
 
     #[test]
     fn a_token_does_not_lead_to_the_next_owner_of_its_place() {
         let mut registry = Registry::default();
-        let first = registry.insert(Arc::new(Source::new())).expect("room");
+        let first = registry
+            .insert(Arc::new(Source::new(Wakes::All)))
+            .expect("room");
         assert!(registry.remove(first).is_some());
-        let second = registry.insert(Arc::new(Source::new())).expect("room");
+        let second = registry
+            .insert(Arc::new(Source::new(Wakes::All)))
+            .expect("room");
         assert_eq!(
             first.0 & super::INDEX,
             second.0 & super::INDEX,

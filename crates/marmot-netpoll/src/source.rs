@@ -13,8 +13,18 @@
 //! under it, and the poller writes the word before it takes the lock: so either the poller
 //! finds the waiter, or the waiter the event.
 //!
-//! All who wait in a direction are woken by an event in it: events are edge-triggered, and
-//! one woken alone might not use what there is.
+//! An event wakes all who wait in its direction: events are edge-triggered, and one woken alone
+//! might not use what there is. Of a listener that many wait at it wakes the first in the line
+//! only ([`Wakes::InTurn`]); whoever was woken wakes the next when it goes, unless a try has
+//! found nothing left meanwhile:
+//!
+//! ```text
+//!   event ──▶ first: accepts, goes ──▶ second: accepts, goes ──▶ third: would block, waits again
+//! ```
+//!
+//! It goes when it is done and also when it is dropped, so the chain does not break, and a
+//! connection wakes one or two of a hundred acceptors. What our side does to a descriptor (a
+//! deadline, a close) concerns all, and wakes all.
 
 use std::task::Waker;
 
@@ -23,6 +33,15 @@ use marmot_wait::{Key, WaitQueue, WakeList};
 use crate::loom::{Mutex, lock};
 use crate::readiness::{Direction, Event, Readiness, Seen, Verdict};
 use crate::waiting::Waiting;
+
+/// Whom an event wakes of those who stand in a line.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Wakes {
+    All,
+    /// The first, who wakes the next when it goes. One that neither goes on nor goes keeps the
+    /// others waiting, until the next event.
+    InTurn,
+}
 
 /// Who waits in one direction.
 #[derive(Debug, Default)]
@@ -35,11 +54,25 @@ struct Side {
 }
 
 impl Side {
+    /// An event: the first of the line, and the task in the slot.
+    fn gather_first(&mut self, owed: &mut WakeList) {
+        if let Some(waker) = self.first() {
+            owed.push(waker);
+        }
+        if let Some(waker) = self.slot.take() {
+            owed.push(waker);
+        }
+    }
+
+    /// The waker of the first of the line, who is then in the line no longer.
+    fn first(&mut self) -> Option<Waker> {
+        let (_, entry) = self.line.detach_front()?;
+        let waker = entry.take();
+        Some(waker.expect("one that stands in the line has its waker"))
+    }
+
     fn gather(&mut self, owed: &mut WakeList) {
-        while let Some((_, entry)) = self.line.detach_front() {
-            let waker = entry
-                .take()
-                .expect("one that stands in the line has its waker");
+        while let Some(waker) = self.first() {
             owed.push(waker);
         }
         if let Some(waker) = self.slot.take() {
@@ -51,6 +84,7 @@ impl Side {
 #[derive(Debug)]
 pub(crate) struct Source {
     readiness: Readiness,
+    wakes: Wakes,
     /// Who waits to read, and who to write. Nothing is called or dropped under this lock.
     sides: Mutex<[Side; 2]>,
 }
@@ -67,9 +101,10 @@ pub(crate) enum Enlisted {
 }
 
 impl Source {
-    pub(crate) fn new() -> Source {
+    pub(crate) fn new(wakes: Wakes) -> Source {
         Source {
             readiness: Readiness::new(),
+            wakes,
             sides: Mutex::new([Side::default(), Side::default()]),
         }
     }
@@ -85,7 +120,11 @@ impl Source {
         let mut sides = lock(&self.sides);
         for direction in [Direction::Read, Direction::Write] {
             if event.concerns(direction) {
-                sides[direction as usize].gather(owed);
+                let side = &mut sides[direction as usize];
+                match self.wakes {
+                    Wakes::All => side.gather(owed),
+                    Wakes::InTurn => side.gather_first(owed),
+                }
             }
         }
     }
@@ -138,10 +177,14 @@ impl Source {
         let old = if let Some(key) = key.filter(|_| stays) {
             line.get_mut(key).and_then(|entry| entry.replace(waker))
         } else {
-            if let Some(woken) = key.take() {
-                line.remove(woken);
-            }
-            *key = Some(line.push_back(Some(waker)));
+            *key = Some(match key.take() {
+                // Woken in vain: somebody was faster. It keeps its place.
+                Some(woken) => {
+                    line.remove(woken);
+                    line.push_front(Some(waker))
+                }
+                None => line.push_back(Some(waker)),
+            });
             None
         };
         let watched = stays || waiting.begin();
@@ -150,16 +193,27 @@ impl Source {
         Enlisted::of(watched)
     }
 
-    /// A future that had enlisted goes.
-    pub(crate) fn leave(&self, direction: Direction, key: Key, waiting: &Waiting) {
+    /// A future that had enlisted goes. If it was woken in its turn, and there may be something
+    /// left, the next one is to be woken, and counted down after that.
+    #[must_use]
+    pub(crate) fn leave(&self, direction: Direction, key: Key, waiting: &Waiting) -> Option<Waker> {
         let mut sides = lock(&self.sides);
-        let line = &mut sides[direction as usize].line;
-        let waited = line.is_linked(key);
-        let waker = line.remove(key);
+        let side = &mut sides[direction as usize];
+        let waited = side.line.is_linked(key);
+        let waker = side.line.remove(key);
+        // (If it waited still, whoever was woken before it passes on what is left. An event that
+        // comes after this look finds the next one by itself: it takes the lock after us.)
+        let in_turn = !waited && self.wakes == Wakes::InTurn;
+        let next = if !in_turn || self.readiness.seen().verdict(direction) == Verdict::Wait {
+            None
+        } else {
+            side.first()
+        };
         drop(sides);
         // One that was woken is counted by whoever woke it.
         waiting.end(usize::from(waited));
         drop(waker);
+        next
     }
 
     /// The descriptor goes, and with it the tasks in the slots: nobody can poll for them.
@@ -184,14 +238,14 @@ impl Enlisted {
 #[cfg(all(test, not(marmot_loom)))]
 mod tests {
     use marmot_testing::CountingWaker;
-    use marmot_wait::WakeList;
+    use marmot_wait::{Key, WakeList};
 
-    use super::{Enlisted, Source};
+    use super::{Enlisted, Source, Wakes};
     use crate::readiness::{Direction, Event};
     use crate::waiting::Waiting;
 
-    fn drained() -> Source {
-        let source = Source::new();
+    fn drained(wakes: Wakes) -> Source {
+        let source = Source::new(wakes);
         for direction in [Direction::Read, Direction::Write] {
             let seen = source.readiness().seen();
             source.readiness().clear(direction, seen);
@@ -207,10 +261,38 @@ mod tests {
         waiting.end(woken);
     }
 
+    fn leave(source: &Source, key: Option<Key>, waiting: &Waiting) {
+        let next = source.leave(Direction::Read, key.expect("enlisted"), waiting);
+        if let Some(waker) = next {
+            waker.wake();
+            waiting.end(1);
+        }
+    }
+
     #[test]
     fn an_event_wakes_all_who_wait_in_its_direction_and_nobody_else() {
-        let (source, waiting) = (drained(), Waiting::new());
-        let wakers: Vec<_> = (0..3).map(|_| CountingWaker::new()).collect();
+        let (source, waiting) = (drained(Wakes::All), Waiting::new());
+        let wakers: Vec<_> = (0..4).map(|_| CountingWaker::new()).collect();
+        let directions = [Direction::Read, Direction::Write, Direction::Read];
+        let mut keys = [None, None, None];
+        for ((key, direction), waker) in keys.iter_mut().zip(directions).zip(&wakers) {
+            source.enlist(direction, key, &waker.waker(), &waiting);
+        }
+        source.enlist_slot(Direction::Read, &wakers[3].waker(), &waiting);
+        fire(&source, Direction::Read, &waiting);
+        let woken: Vec<_> = wakers.iter().map(|waker| waker.wakes()).collect();
+        assert_eq!((woken, waiting.count()), (vec![1, 0, 1, 1], 1));
+        for (key, direction) in keys.into_iter().zip(directions) {
+            let next = source.leave(direction, key.expect("enlisted"), &waiting);
+            assert!(next.is_none(), "all have been woken");
+        }
+        assert_eq!(waiting.count(), 0);
+    }
+
+    #[test]
+    fn in_turn_an_event_wakes_the_first_in_its_direction_and_the_slot_and_nobody_else() {
+        let (source, waiting) = (drained(Wakes::InTurn), Waiting::new());
+        let wakers: Vec<_> = (0..4).map(|_| CountingWaker::new()).collect();
         let (mut a, mut b) = (None, None);
         let enlist = |direction, key: &mut _, who: usize| {
             source.enlist(direction, key, &wakers[who].waker(), &waiting)
@@ -219,18 +301,65 @@ mod tests {
         assert_eq!(enlist(Direction::Write, &mut b, 1), Enlisted::Unwatched);
         let slot = source.enlist_slot(Direction::Read, &wakers[2].waker(), &waiting);
         assert_eq!(slot, Enlisted::Unwatched);
-        assert_eq!(waiting.count(), 3);
+        let mut c = None;
+        assert_eq!(enlist(Direction::Read, &mut c, 3), Enlisted::Unwatched);
+        assert_eq!(waiting.count(), 4);
         fire(&source, Direction::Read, &waiting);
         let woken: Vec<_> = wakers.iter().map(|waker| waker.wakes()).collect();
-        assert_eq!((woken, waiting.count()), (vec![1, 0, 1], 1));
-        source.leave(Direction::Read, a.expect("enlisted"), &waiting);
-        source.leave(Direction::Write, b.expect("enlisted"), &waiting);
+        assert_eq!((woken, waiting.count()), (vec![1, 0, 1, 0], 2));
+        for (direction, key) in [(Direction::Write, b), (Direction::Read, c)] {
+            let next = source.leave(direction, key.expect("enlisted"), &waiting);
+            assert!(next.is_none(), "it was not woken");
+        }
+        leave(&source, a, &waiting);
+        assert_eq!(waiting.count(), 0);
+    }
+
+    #[test]
+    fn one_that_was_woken_passes_on_what_it_leaves_and_nothing_if_nothing_is_left() {
+        let (source, waiting) = (drained(Wakes::InTurn), Waiting::new());
+        let wakers: Vec<_> = (0..3).map(|_| CountingWaker::new()).collect();
+        let mut keys = [None, None, None];
+        for (key, waker) in keys.iter_mut().zip(&wakers) {
+            source.enlist(Direction::Read, key, &waker.waker(), &waiting);
+        }
+        let wakes = || wakers.iter().map(|waker| waker.wakes()).collect::<Vec<_>>();
+        fire(&source, Direction::Read, &waiting);
+        assert_eq!(wakes(), [1, 0, 0]);
+        leave(&source, keys[0], &waiting);
+        assert_eq!((wakes(), waiting.count()), (vec![1, 1, 0], 1));
+        let seen = source.readiness().seen();
+        source.readiness().clear(Direction::Read, seen);
+        leave(&source, keys[1], &waiting);
+        assert_eq!((wakes(), waiting.count()), (vec![1, 1, 0], 1));
+        leave(&source, keys[2], &waiting);
+        assert_eq!(waiting.count(), 0);
+    }
+
+    #[test]
+    fn one_woken_in_vain_keeps_its_place() {
+        let (source, waiting) = (drained(Wakes::InTurn), Waiting::new());
+        let wakers = [CountingWaker::new(), CountingWaker::new()];
+        let mut keys = [None, None];
+        for (key, waker) in keys.iter_mut().zip(&wakers) {
+            source.enlist(Direction::Read, key, &waker.waker(), &waiting);
+        }
+        for round in 1..=3 {
+            fire(&source, Direction::Read, &waiting);
+            assert_eq!((wakers[0].wakes(), wakers[1].wakes()), (round, 0));
+            let seen = source.readiness().seen();
+            source.readiness().clear(Direction::Read, seen);
+            source.enlist(Direction::Read, &mut keys[0], &wakers[0].waker(), &waiting);
+        }
+        for key in keys {
+            leave(&source, key, &waiting);
+        }
         assert_eq!(waiting.count(), 0);
     }
 
     #[test]
     fn one_that_enlists_again_is_counted_once_and_its_last_waker_called() {
-        let (source, waiting) = (drained(), Waiting::new());
+        let (source, waiting) = (drained(Wakes::All), Waiting::new());
         let (first, second) = (CountingWaker::new(), CountingWaker::new());
         let mut key = None;
         for counter in [&first, &second] {
@@ -242,13 +371,13 @@ mod tests {
         fire(&source, Direction::Read, &waiting);
         fire(&source, Direction::Write, &waiting);
         assert_eq!((first.wakes(), second.wakes()), (0, 2));
-        source.leave(Direction::Read, key.expect("enlisted"), &waiting);
+        leave(&source, key, &waiting);
         assert_eq!((second.handles(), waiting.count()), (1, 0));
     }
 
     #[test]
     fn one_woken_for_nothing_waits_again() {
-        let (source, waiting) = (drained(), Waiting::new());
+        let (source, waiting) = (drained(Wakes::All), Waiting::new());
         let counter = CountingWaker::new();
         let mut key = None;
         for round in 1..=2 {
@@ -258,13 +387,13 @@ mod tests {
             let seen = source.readiness().seen();
             source.readiness().clear(Direction::Read, seen);
         }
-        source.leave(Direction::Read, key.expect("enlisted"), &waiting);
+        leave(&source, key, &waiting);
         assert_eq!(waiting.count(), 0);
     }
 
     #[test]
     fn a_descriptor_that_goes_takes_the_tasks_in_its_slots_along() {
-        let (source, waiting) = (drained(), Waiting::new());
+        let (source, waiting) = (drained(Wakes::All), Waiting::new());
         let counter = CountingWaker::new();
         source.enlist_slot(Direction::Read, &counter.waker(), &waiting);
         source.abandon(&waiting);

@@ -118,7 +118,7 @@ impl Machine {
         if p.deadline.load(Ordering::Relaxed) != u64::MAX {
             self.fire(p, clock::now_ns());
         }
-        if self.shared.driver.has_waiters() && !self.shared.somebody_waits_in_driver() {
+        if self.is_worth_a_look() {
             self.shared.poll_driver();
         }
         p.pop()
@@ -131,6 +131,17 @@ impl Machine {
         if self.sampling.get() == sampling::OFF && self.sampled_at.replace(now) != now {
             self.sampling.set(sampling::DUE);
         }
+    }
+
+    /// Whether to look at the sockets without waiting. If no other P is busy there is nothing to
+    /// steal either, so the next step is to wait for them: the look would be a system call for
+    /// nothing, since a wait begins with a look.
+    fn is_worth_a_look(&self) -> bool {
+        let shared = self.shared;
+        let (idle, _) = shared.idle.glance();
+        idle as usize + 1 < shared.procs.active()
+            && !shared.somebody_waits_in_driver()
+            && shared.driver.has_waiters()
     }
 
     fn fire(&self, p: Held<'static>, now: u64) {

@@ -49,6 +49,8 @@ const FRUITFUL_NS: u64 = 5_000_000;
 pub(crate) const GUILTY_NS: u64 = 800_000;
 /// Sockets are looked at when nobody else has for this long (Go: 10 ms).
 const POLL_NS: u64 = 10_000_000;
+/// A timer that is due within this is to be waited for by a machine, if one is to be had.
+const SOON_NS: u64 = 4_000_000;
 /// So long after the mood became the worst, one that is not known is let in.
 const RELAX_NS: u64 = 100_000_000;
 /// The quota of CPUs is read once in so long (Go: about a second).
@@ -92,6 +94,8 @@ pub(crate) struct Monitor {
     full_since: u64,
     quota_read: u64,
     now: u64,
+    /// When the last look was.
+    before: u64,
 }
 
 /// The monitor's thread.
@@ -106,6 +110,7 @@ pub(crate) fn run(shared: &'static Shared) {
         full_since: 0,
         quota_read: clock::now_ns(),
         now: 0,
+        before: 0,
     };
     while !shared.is_closing() {
         let pause = monitor.look();
@@ -116,7 +121,7 @@ pub(crate) fn run(shared: &'static Shared) {
 impl Monitor {
     /// One round; how long to wait before the next.
     fn look(&mut self) -> Duration {
-        self.now = clock::now_ns();
+        self.before = std::mem::replace(&mut self.now, clock::now_ns());
         self.shared.set_coarse(self.now);
         if let Some(status) = self.shared.late_exit(self.now, EXIT_NS) {
             std::process::exit(status);
@@ -376,10 +381,20 @@ impl Monitor {
             shared.poll_driver();
         }
         let (idle, _) = shared.idle.glance();
-        if idle > 0 && (shared.has_timers() || shared.driver.has_waiters()) {
+        if idle > 0 && self.world_is_neglected() {
             // A P is idle, so nobody will miss its machine: let one go and watch.
             shared.wake_one();
         }
+    }
+
+    /// Whether a timer will be due soon (the next look may be late), or somebody waits for a
+    /// socket and nobody has looked since the last look. A machine that goes to and fro between
+    /// its goroutines and the driver is not to be joined by another every millisecond.
+    fn world_is_neglected(&self) -> bool {
+        let shared = self.shared;
+        let soon = self.now + SOON_NS;
+        shared.procs.iter().any(|p| is_due(p.deadline, soon))
+            || (shared.driver_polled_at() < self.before && shared.driver.has_waiters())
     }
 
     /// Waits for the next look; sleeps while nothing runs.

@@ -135,7 +135,8 @@ pub(crate) fn no_address() -> io::Error {
 
 /// A TCP socket that takes connections.
 ///
-/// Any number of goroutines may [`accept`](TcpListener::accept) at once.
+/// Any number of goroutines may [`accept`](TcpListener::accept) at once. They stand in a line, and
+/// a connection wakes one of them.
 ///
 /// # Examples
 ///
