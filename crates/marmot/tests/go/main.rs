@@ -4,6 +4,9 @@
 mod blocking;
 mod forms;
 mod memory;
+mod messages;
+mod patterns;
 mod power_series;
 mod primes;
+mod run_time_select;
 mod support;
