@@ -2,6 +2,7 @@
 //! with one P, with two, and with more than there may be CPUs.
 
 mod blocking;
+mod context;
 mod forms;
 mod memory;
 mod messages;
@@ -9,4 +10,7 @@ mod patterns;
 mod power_series;
 mod primes;
 mod run_time_select;
+mod scheduling;
 mod support;
+mod sync;
+mod time;
