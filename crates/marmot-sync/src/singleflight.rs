@@ -5,6 +5,7 @@
 //! who then does the work with its own future. After golang.org/x/sync/singleflight.
 
 use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 use std::fmt;
 use std::future::Future;
 use std::hash::Hash;
@@ -18,12 +19,16 @@ use marmot_wait::{WaitReason, ambient, park};
 use crate::once::OnceCell;
 use crate::panics::{Echo, caught};
 use crate::spawn::spawn;
+use crate::wait_group::{WaitGroup, WaitGroupGuard};
 
 /// What came out of a call, and whether several asked for it.
 type Outcome<V> = (Result<V, Echo>, bool);
 
 struct Call<V> {
     outcome: OnceCell<Outcome<V>>,
+    /// Counts who made the call, until it has begun to work or has left: the others let it go
+    /// first, though theirs may be polled earlier.
+    founding: WaitGroup,
     /// How many are in it. Changes under the lock of the calls.
     callers: AtomicUsize,
 }
@@ -95,7 +100,8 @@ impl<K: Hash + Eq, V: Clone> Group<K, V> {
 
     /// As [`run`](Group::run), as a goroutine of its own: the result comes through a channel.
     ///
-    /// It is in the call when this returns, and inherits what is ambient here. Dropping the receiver does not stop it. Outside a
+    /// It is in the call when this returns, and if it is the first one its future is the one that
+    /// runs. It inherits what is ambient here. Dropping the receiver does not stop it. Outside a
     /// runtime it runs on a thread of its own.
     ///
     /// A panic of the future that was run ends the goroutine and closes the channel.
@@ -147,11 +153,18 @@ impl<K: Hash + Eq, V: Clone> Group<K, V> {
         let key = Arc::new(key);
         let fresh = Arc::new(Call {
             outcome: OnceCell::new(),
+            founding: WaitGroup::new(),
             callers: AtomicUsize::new(0),
         });
         let mut calls = lock(&self.calls);
         // What may be dropped under the lock is a second handle of the key and an empty call.
-        let call = Arc::clone(calls.entry(Arc::clone(&key)).or_insert(fresh));
+        let (call, founder) = match calls.entry(Arc::clone(&key)) {
+            Entry::Occupied(call) => (Arc::clone(call.get()), None),
+            Entry::Vacant(place) => {
+                let founder = fresh.founding.guard();
+                (Arc::clone(place.insert(fresh)), Some(founder))
+            }
+        };
         // ORDERING: Relaxed, here and below: only changed and read under the lock.
         call.callers.fetch_add(1, Ordering::Relaxed);
         drop(calls);
@@ -159,6 +172,7 @@ impl<K: Hash + Eq, V: Clone> Group<K, V> {
             calls: Arc::clone(&self.calls),
             key,
             call,
+            founder,
         }
     }
 }
@@ -168,15 +182,22 @@ struct Member<K: Hash + Eq, V> {
     calls: Arc<Calls<K, V>>,
     key: Arc<K>,
     call: Arc<Call<V>>,
+    /// Until it has begun, if it made the call.
+    founder: Option<WaitGroupGuard>,
 }
 
 impl<K: Hash + Eq, V: Clone> Member<K, V> {
-    async fn run<F>(self, future: F, caller: &'static Location<'static>) -> (V, bool)
+    async fn run<F>(mut self, future: F, caller: &'static Location<'static>) -> (V, bool)
     where
         F: Future<Output = V>,
     {
         let mut own = None;
+        let founder = self.founder.take();
+        if founder.is_none() {
+            self.call.founding.wait().await;
+        }
         let work = async || {
+            drop(founder);
             let made = caught(future).await;
             let made = made.map_err(|payload| {
                 let echo = Echo::of(&*payload);
