@@ -5,7 +5,7 @@
 //! (measured: a ring of 256 with overflow is 2 to 8 times slower on bursts).
 
 use std::collections::VecDeque;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use crossbeam_deque::{Injector, Steal, Worker};
@@ -120,7 +120,8 @@ fn until_settled(mut steal: impl FnMut() -> Steal<Queued>) -> Option<TaskRef> {
 }
 
 /// Known hogs and, while hogs abound, those of whom nothing is known yet, each in a line of
-/// their own: at most so many of both run at a time as there are Ps.
+/// their own: at most so many of both run at a time as there are Ps, and one more from time to
+/// time if none of these ends.
 // ORDERING: Relaxed; written under the lock or counted, and read without it as a hint: the
 // idle protocol's fence follows a push.
 #[derive(Debug)]
@@ -129,6 +130,10 @@ pub(crate) struct HogLane {
     len: AtomicUsize,
     /// Tasks taken from the lane whose poll has not ended.
     running: AtomicUsize,
+    /// Tasks taken so far.
+    taken: AtomicUsize,
+    /// The next may be taken though as many run as may.
+    one_more: AtomicBool,
 }
 
 /// The two lines of the lane.
@@ -164,6 +169,8 @@ impl HogLane {
             lines: Mutex::new(Lines::default()),
             len: AtomicUsize::new(0),
             running: AtomicUsize::new(0),
+            taken: AtomicUsize::new(0),
+            one_more: AtomicBool::new(false),
         }
     }
 
@@ -200,18 +207,35 @@ impl HogLane {
         self.running.load(Ordering::Relaxed)
     }
 
+    /// How many were taken so far.
+    pub(crate) fn taken(&self) -> usize {
+        self.taken.load(Ordering::Relaxed)
+    }
+
+    /// Lets the next one run though as many run as may: their polls may never end.
+    pub(crate) fn let_one_in(&self) {
+        self.one_more.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether somebody waits who may run, if `limit` may.
+    pub(crate) fn admits(&self, limit: usize) -> bool {
+        !self.is_empty() && (self.running() < limit || self.one_more.load(Ordering::Relaxed))
+    }
+
     /// Takes the next, if fewer than `limit` run; to be paired with [`done`](Self::done).
     pub(crate) fn take(&self, limit: usize) -> Option<TaskRef> {
         if self.is_empty() {
             return None;
         }
         let mut lines = self.lines();
-        if self.running() >= limit {
+        if !self.admits(limit) {
             return None;
         }
         let queued = lines.pop()?;
+        self.one_more.store(false, Ordering::Relaxed);
         self.len.store(lines.len(), Ordering::Relaxed);
         self.running.fetch_add(1, Ordering::Relaxed);
+        self.taken.fetch_add(1, Ordering::Relaxed);
         Some(queued.0)
     }
 

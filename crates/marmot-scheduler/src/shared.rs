@@ -381,8 +381,7 @@ impl Shared {
     /// that has announced its idle P.
     pub(crate) fn has_work(&self, now_ns: u64) -> bool {
         !self.global.is_empty()
-            || (!self.hogs.is_empty()
-                && self.hogs.running() < self.procs.active()
+            || (self.hogs.admits(self.procs.active())
                 && self.mood.load(Ordering::Relaxed) != mood::FULL)
             || self
                 .procs

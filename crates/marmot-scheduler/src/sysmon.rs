@@ -51,7 +51,8 @@ pub(crate) const GUILTY_NS: u64 = 800_000;
 const POLL_NS: u64 = 10_000_000;
 /// A timer that is due within this is to be waited for by a machine, if one is to be had.
 const SOON_NS: u64 = 4_000_000;
-/// So long after the mood became the worst, one that is not known is let in.
+/// So long after the mood became the worst, one that is not known is let in; and so long after
+/// the lane has come to a stop, one of those that wait in it.
 const RELAX_NS: u64 = 100_000_000;
 /// The quota of CPUs is read once in so long (Go: about a second).
 const QUOTA_NS: u64 = 1_000_000_000;
@@ -92,6 +93,9 @@ pub(crate) struct Monitor {
     quiet_looks: u32,
     deadlock: Watch,
     full_since: u64,
+    /// How many had been taken from the lane at the last look, and since when no more were.
+    lane_taken: usize,
+    lane_since: u64,
     quota_read: u64,
     now: u64,
     /// When the last look was.
@@ -108,6 +112,8 @@ pub(crate) fn run(shared: &'static Shared) {
         quiet_looks: 0,
         deadlock: Watch::default(),
         full_since: 0,
+        lane_taken: 0,
+        lane_since: 0,
         quota_read: clock::now_ns(),
         now: 0,
         before: 0,
@@ -150,8 +156,9 @@ impl Monitor {
     }
 
     /// Lets one goroutine run from time to time that nothing is known of, though hogs abound:
-    /// they may be waiting for it.
+    /// they may be waiting for it, or never end.
     fn relax(&mut self) {
+        self.unblock_lane();
         let mood = &self.shared.mood;
         if mood.load(Ordering::Relaxed) != mood::FULL {
             self.full_since = self.now;
@@ -159,6 +166,27 @@ impl Monitor {
             self.full_since = self.now;
             mood.store(mood::WARY, Ordering::Relaxed);
             self.shared.notify();
+        }
+    }
+
+    /// Lets one out of the lane if none came out for a while, because the polls of those that
+    /// run do not end: as long as there is a machine that may burn without a P, should it be
+    /// such a one too.
+    fn unblock_lane(&mut self) {
+        let shared = self.shared;
+        let lane = &shared.hogs;
+        let moved = std::mem::replace(&mut self.lane_taken, lane.taken()) != lane.taken();
+        if moved || lane.is_empty() {
+            self.lane_since = self.now;
+        } else if self.now.saturating_sub(self.lane_since) >= RELAX_NS {
+            self.lane_since = self.now;
+            if shared.lock().burning < shared.hog_cap() {
+                lane.let_one_in();
+                if shared.mood.load(Ordering::Relaxed) == mood::FULL {
+                    shared.mood.store(mood::WARY, Ordering::Relaxed);
+                }
+                shared.notify();
+            }
         }
     }
 

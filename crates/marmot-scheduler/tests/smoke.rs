@@ -7,6 +7,7 @@ use std::task::{Poll, Waker};
 use std::time::Duration;
 
 use marmot_scheduler::{Builder, Handle, Panic, Runtime, goexit, gosched};
+use marmot_testing::until;
 
 fn runtime(procs: usize) -> Runtime {
     Builder::new()
@@ -276,6 +277,35 @@ fn a_goroutine_that_burns_its_cpu_does_not_hold_up_the_others() {
     );
     rt.block_on(hog).unwrap();
     assert_eq!(rt.handle().stats().handoffs_burning, 1);
+}
+
+/// Hogs that are many more than there are Ps, and never end of themselves.
+#[test]
+fn goroutines_start_though_those_that_run_burn_for_ever() {
+    let rt = runtime(2);
+    let (stop, started) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicUsize::new(0)));
+    let hogs: Vec<_> = (0..7)
+        .map(|_| {
+            let (stop, started) = (Arc::clone(&stop), Arc::clone(&started));
+            rt.spawn(async move {
+                started.fetch_add(1, Ordering::Relaxed);
+                while stop.load(Ordering::Relaxed) == 0 {
+                    std::hint::spin_loop();
+                }
+            })
+        })
+        .collect();
+    until(Duration::from_secs(20), "all hogs run", || {
+        started.load(Ordering::Relaxed) == 7
+    });
+    let newcomer = rt.spawn(async { 1 });
+    until(Duration::from_secs(20), "a newcomer ends", || {
+        newcomer.is_finished()
+    });
+    stop.store(1, Ordering::Relaxed);
+    for hog in hogs {
+        rt.block_on(hog).unwrap();
+    }
 }
 
 #[test]
