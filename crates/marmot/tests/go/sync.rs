@@ -309,7 +309,7 @@ fn of_two_calls_at_once_one_works_and_both_have_its_result() {
             "func 1".to_owned()
         });
         let second = group.run_chan("key", async { "func 2".to_owned() });
-        go_on.send(()).await.unwrap();
+        drop(go_on);
         let (a, b) = (first.recv().await.unwrap(), second.recv().await.unwrap());
         assert_eq!((a.0.as_str(), a.1), ("func 1", true));
         assert_eq!(a, b);
