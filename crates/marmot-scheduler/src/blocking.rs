@@ -5,6 +5,7 @@ use std::sync::atomic::Ordering;
 
 use marmot_wait::{BlockingKind, Note, WaitReason, clock};
 
+use crate::events;
 use crate::machine::{Machine, detached};
 use crate::shared::{Kick, Shared};
 
@@ -16,6 +17,7 @@ pub(crate) fn enter(m: &'static Machine, kind: BlockingKind, note: Note) {
         return;
     }
     put_note(m, kind, note);
+    events::block_begins(m, note);
     let before = m.side.enter();
     // In a waker that the scheduler itself calls: the P is in use up the stack, and stays.
     let kick = if before { None } else { give_away(m, kind) };
@@ -98,6 +100,7 @@ pub(crate) fn leave(m: &'static Machine) {
     if !before {
         take_back(m.shared, m);
     }
+    events::block_ended(m);
     m.side.leave(before);
     if let Some(g) = crate::snapshot::polled(m) {
         g.reason.store(WaitReason::Foreign as u8, Ordering::Relaxed);

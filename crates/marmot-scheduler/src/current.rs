@@ -12,6 +12,7 @@ use std::task::{Context, Poll};
 use marmot_wait::{BlockingKind, Note, Runner, WaitReason, note};
 
 use crate::blocking;
+use crate::events;
 use crate::leftovers;
 use crate::machine::{Machine, header, sampling};
 use crate::shared::Shared;
@@ -155,7 +156,7 @@ where
         birthplace,
     };
     let task = cell::make(future, birth);
-    schedule(shared, task);
+    schedule::<true>(shared, task);
     if shared.is_closing() {
         drop_if_closed(shared, task);
     }
@@ -172,7 +173,14 @@ fn drop_if_closed(shared: &'static Shared, task: TaskRef) {
 /// Queues a task that has just been made or woken: as the next to run on this thread's P, or
 /// globally if it has none.
 #[inline]
-pub(crate) fn schedule(shared: &'static Shared, task: TaskRef) {
+pub(crate) fn schedule<const NEW: bool>(shared: &'static Shared, task: TaskRef) {
+    if events::on() {
+        if NEW {
+            events::created(task);
+        } else {
+            events::woken(task);
+        }
+    }
     let Some(m) = machine_of(shared) else {
         return shared.push_foreign(task);
     };

@@ -83,6 +83,7 @@ impl Machine {
     /// timers come first, then whom they woke, then the global queue.
     #[cold]
     fn out_of_turn(&self, p: Held<'static>) -> Option<TaskRef> {
+        self.last_stop.set(0);
         if !self.fresh.replace(false) {
             self.want_sample();
             return self.global_share(p).or_else(|| self.next_hog());
@@ -95,6 +96,7 @@ impl Machine {
     }
 
     fn elsewhere(&self, p: Held<'static>) -> Option<TaskRef> {
+        self.last_stop.set(0);
         self.global_share(p)
             .or_else(|| self.world(p))
             .or_else(|| self.steal(p))
@@ -146,6 +148,7 @@ impl Machine {
 
     fn fire(&self, p: Held<'static>, now: u64) {
         if is_due(p.deadline, now) {
+            self.last_stop.set(0);
             self.stamping(|| self.shared.fire(p.lane, now));
         }
     }

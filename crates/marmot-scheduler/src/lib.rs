@@ -26,6 +26,7 @@
 
 mod loom;
 
+pub mod events;
 mod idle;
 #[doc(hidden)]
 pub mod lease;

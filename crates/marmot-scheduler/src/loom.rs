@@ -12,6 +12,9 @@ pub(crate) use loom::sync::atomic::{
 
 pub(crate) use std::sync::atomic::Ordering;
 
+/// A number that one thread alone uses: of no concern to models.
+pub(crate) use std::sync::atomic::AtomicU64 as OwnU64;
+
 /// A place in memory, for models: loom reports two accesses that nothing orders, unless both
 /// only look.
 #[cfg(all(test, marmot_loom))]

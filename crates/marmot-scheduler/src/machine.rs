@@ -10,6 +10,7 @@
 //! ```
 
 use std::cell::{Cell, UnsafeCell};
+use std::panic::Location;
 use std::ptr::null_mut;
 use std::sync::OnceLock;
 use std::sync::atomic::{
@@ -20,6 +21,7 @@ use std::thread::Thread;
 
 use marmot_wait::{WaitReason, begin_poll, clock, end_poll};
 
+use crate::events::{self, Stopped};
 use crate::lease::Side;
 use crate::leftovers;
 use crate::processor::{Held, Processor};
@@ -115,6 +117,9 @@ pub(crate) struct Machine {
     pub(crate) drives: Cell<bool>,
     /// It has just got its P: the global queue and the timers come first.
     pub(crate) fresh: Cell<bool>,
+    /// When the last poll ended, in ticks of `events`, if somebody records and the machine has
+    /// done nothing since that takes time; else 0.
+    pub(crate) last_stop: Cell<u64>,
     /// How many announced blocking stretches it is in.
     pub(crate) blocking_depth: Cell<u32>,
     /// The next random number is made of this.
@@ -173,6 +178,7 @@ impl Machine {
             stamped_at: Cell::new(0),
             drives: Cell::new(false),
             fresh: Cell::new(true),
+            last_stop: Cell::new(0),
             blocking_depth: Cell::new(0),
             random: Cell::new(
                 shared.config.seed ^ u64::from(id).wrapping_mul(0x9E37_79B9_7F4A_7C15) | 1,
@@ -300,16 +306,24 @@ impl Machine {
             self.found_work(p);
         }
         match header(task).state.start() {
-            Start::Poll => self.poll(task),
+            Start::Poll if events::on() => self.poll_recorded(task),
+            Start::Poll => self.poll::<false>(task),
             Start::Cancel => self.unguarded(|| cell::drop_future(task)),
         }
         self.leave_lane();
         self.after_poll();
     }
 
+    /// The same with the beginning and the end of the poll written down.
+    #[cold]
+    #[inline(never)]
+    fn poll_recorded(&self, task: TaskRef) {
+        self.poll::<true>(task);
+    }
+
     /// Polls outside the guarded region, then queues what wants to go on.
     #[inline]
-    fn poll(&self, task: TaskRef) {
+    fn poll<const RECORDED: bool>(&self, task: TaskRef) {
         let g = header(task);
         let id = g.id.load(Ordering::Relaxed);
         let temper = g.temper.load(Ordering::Relaxed);
@@ -324,22 +338,33 @@ impl Machine {
         // ORDERING: Relaxed; the monitor and dumps take a glance.
         self.task.store(task.0.as_ptr(), Ordering::Relaxed);
         g.reason.store(WaitReason::Foreign as u8, Ordering::Relaxed);
+        if RECORDED {
+            events::started(self, id, g, self.last_stop.replace(0));
+        }
         begin_poll(id, BUDGET);
         self.side.begin_poll();
         let pause = match cell::poll_once(task) {
             Poll::Ready(()) => {
                 let _ = end_poll();
                 self.yielded.set(false);
+                if RECORDED {
+                    self.stopped(id, Stopped::Ended, None);
+                }
                 None
             }
             Poll::Pending => {
-                g.put_note(end_poll(), self.shared.coarse_now());
+                let note = end_poll();
+                g.put_note(note, self.shared.coarse_now());
                 self.judge(g, started);
+                if RECORDED {
+                    // Before the right is given back: it may run elsewhere at once.
+                    self.stopped(id, Stopped::because(note.reason), note.place);
+                }
                 if self.shared.is_closing() {
                     self.pause_at_the_end(task);
                     None
                 } else {
-                    Some(self.pause(g))
+                    Some(self.pause::<RECORDED>(task))
                 }
             }
         };
@@ -439,7 +464,8 @@ impl Machine {
     }
 
     #[inline]
-    fn pause(&self, g: &Header) -> Rest {
+    fn pause<const RECORDED: bool>(&self, task: TaskRef) -> Rest {
+        let g = header(task);
         if self.yielded.replace(false) {
             g.state.pause_runnable();
             return Rest::Queue(How::Globally);
@@ -450,8 +476,18 @@ impl Machine {
                 self.shared.count_lost();
                 Rest::Nothing
             }
-            Pause::Woken => Rest::Queue(How::Locally),
+            Pause::Woken => {
+                if RECORDED {
+                    events::woken(task);
+                }
+                Rest::Queue(How::Locally)
+            }
         }
+    }
+
+    /// Notes the end of a poll, for the next one to begin at, if it follows at once.
+    fn stopped(&self, id: u64, why: Stopped, place: Option<&'static Location<'static>>) {
+        self.last_stop.set(events::stopped(self, id, why, place));
     }
 
     /// The runtime closes: nobody will poll the task again. Gives the right back, and drops the

@@ -1,6 +1,6 @@
 //! Every runtime of the process: for dumps from outside, and to tell our threads from others.
 
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU8, AtomicUsize, Ordering};
 
 /// Threads of all runtimes: machines and monitors.
 // ORDERING: Relaxed, a count for a report.
@@ -53,4 +53,16 @@ impl Drop for OurRuntime {
 /// How many runtimes the process has.
 pub(crate) fn runtimes() -> usize {
     RUNTIMES.load(Ordering::Relaxed)
+}
+
+/// The number of the next runtime, from 1.
+// ORDERING: Relaxed, a counter.
+static NEXT: AtomicU8 = AtomicU8::new(1);
+
+/// A number for a runtime; the 255th and later ones share the last.
+pub(crate) fn next_number() -> u8 {
+    let taken = NEXT.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |next| {
+        next.checked_add(1)
+    });
+    taken.unwrap_or(u8::MAX)
 }

@@ -12,6 +12,7 @@ use marmot_wait::clock;
 
 use crate::builder::Config;
 use crate::driver::{Driver, is_due};
+use crate::events;
 use crate::idle::IdleWord;
 use crate::machine::{Machine, detached, header};
 use crate::metrics::Counters;
@@ -38,6 +39,9 @@ pub(crate) struct Shared {
     pub(crate) procs: Procs,
     pub(crate) driver: Box<dyn Driver>,
     pub(crate) config: Config,
+    /// Tells its goroutines from those of other runtimes in records (`events/`); from 1, and
+    /// the 255th and later ones share a number.
+    pub(crate) number: u8,
     /// The number of Ps follows the process's quota of CPUs.
     pub(crate) follows_quota: AtomicBool,
     /// How much trouble there is with goroutines that burn ([`mood`]).
@@ -122,6 +126,7 @@ impl Shared {
             driver,
             follows_quota: AtomicBool::new(config.follows_quota),
             config,
+            number: crate::registry::next_number(),
             mood: AtomicU8::new(mood::CALM),
             in_driver: AtomicBool::new(false),
             foreign_stamped: AtomicU64::new(0),
@@ -353,6 +358,7 @@ impl Shared {
                 self.counters
                     .timers_fired
                     .fetch_add(fired, Ordering::Relaxed);
+                events::timers_fired(self, fired);
             }
         });
     }
@@ -360,7 +366,7 @@ impl Shared {
     /// Looks at the world without waiting.
     pub(crate) fn poll_driver(&self) {
         self.polled_driver();
-        contained(&self.config, || _ = self.driver.poll());
+        contained(&self.config, || events::netpolled(self, self.driver.poll()));
     }
 
     pub(crate) fn somebody_waits_in_driver(&self) -> bool {

@@ -10,6 +10,7 @@ use std::sync::atomic::Ordering;
 use marmot_wait::clock;
 
 use crate::driver::is_due;
+use crate::events;
 use crate::leftovers;
 use crate::machine::Machine;
 use crate::metrics::add;
@@ -47,6 +48,7 @@ impl Machine {
         let p = self
             .believed()
             .expect("a machine that gives its P up believes to have it");
+        events::proc_stopped(self, p);
         p.lease.give_up();
         self.set_proc(None);
         let searched = self.searching.replace(false);
@@ -89,6 +91,7 @@ impl Machine {
         };
         p.lease.grant(self);
         self.set_proc(Some(p));
+        events::proc_started(self, p);
         self.fresh.set(true);
         self.shared.idle.begin_search();
         self.searching.set(true);
@@ -184,6 +187,7 @@ impl Machine {
             return false;
         };
         self.set_proc(Some(p));
+        events::proc_started(self, p);
         self.fresh.set(true);
         self.searching
             .set(self.woken_to_search.swap(false, Ordering::Relaxed));

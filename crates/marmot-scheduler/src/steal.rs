@@ -3,6 +3,7 @@
 use marmot_wait::clock;
 
 use crate::driver::is_due;
+use crate::events;
 use crate::machine::Machine;
 use crate::metrics::add;
 use crate::processor::Held;
@@ -66,6 +67,7 @@ impl Machine {
             if let Some(task) = victim.stealer.steal_into(p.queue()) {
                 add(&p.counts.steals, 1);
                 add(&p.counts.stolen, 1 + p.queue().len() as u64);
+                events::stolen(self, p.id, victim.id);
                 return Some(task);
             }
             if last && is_due(victim.deadline, now) {

@@ -23,6 +23,7 @@ use marmot_wait::clock;
 
 use crate::deadlock::Watch;
 use crate::driver::is_due;
+use crate::events;
 use crate::lease;
 use crate::machine::{Machine, detached};
 use crate::processor::Processor;
@@ -41,6 +42,8 @@ const STUCK_NS: u64 = 10_000_000;
 /// else serves; if others do, they steal from it, and it keeps its P. Taking it makes the rest
 /// of a burst of spawns several times slower (the prototype: 8 to 20 times).
 const PRODUCTIVE_NS: u64 = 100_000_000;
+/// A poll as long as this is worth a record.
+const LONG_NS: u64 = 10_000_000;
 /// So many tasks queued between two looks make a poll productive, and for so long: the kernel
 /// may give its CPU to others meanwhile.
 const PRODUCTIVE_TASKS: u64 = 100;
@@ -72,6 +75,8 @@ struct Sight {
     /// Tasks it had queued at the last look, and when these were last many.
     queued: u64,
     fruitful: u64,
+    /// This poll has been recorded as a long one.
+    told: bool,
 }
 
 impl Sight {
@@ -82,6 +87,7 @@ impl Sight {
         cpu: 0,
         queued: 0,
         fruitful: 0,
+        told: false,
     };
 }
 
@@ -230,6 +236,7 @@ impl Monitor {
             cpu,
             queued: now_queued,
             fruitful,
+            told: same && self.tell_long_poll(m, before),
         };
         if polling {
             Look::Stuck(Case {
@@ -244,6 +251,16 @@ impl Monitor {
         } else {
             Look::Moving
         }
+    }
+
+    /// Records a poll that has been going on for long, once. `true`: it has been.
+    fn tell_long_poll(&self, m: &Machine, sight: Sight) -> bool {
+        let age = self.now.saturating_sub(sight.since);
+        if sight.told || age < LONG_NS {
+            return sight.told;
+        }
+        events::long_poll(m, age);
+        true
     }
 
     /// Deals with a P whose machine is in a poll. `true`: look again soon.
@@ -352,6 +369,8 @@ impl Monitor {
         if !revoke(case) {
             return None;
         }
+        // Before anybody else can run goroutines on it.
+        events::retaken(case.p, case.m, how == detached::BLOCKED);
         let cpu = sys::cpu_ns(case.m.tid.load(Ordering::Relaxed));
         case.m.cpu_at_loss.store(cpu, Ordering::Relaxed);
         case.m.detached.store(how, Ordering::Relaxed);

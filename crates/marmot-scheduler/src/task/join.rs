@@ -401,6 +401,6 @@ fn abort(task: TaskRef) {
     let header = unsafe { task.0.as_ref() };
     let shared = header.shared();
     if header.state.cancel() == Duty::Enqueue {
-        current::schedule(shared, task);
+        current::schedule::<false>(shared, task);
     }
 }

@@ -51,7 +51,7 @@ unsafe fn wake(data: *const ()) {
     let shared = header.shared();
     let (duty, last) = header.state.wake();
     if duty == Duty::Enqueue {
-        current::schedule(shared, task_of(data));
+        current::schedule::<false>(shared, task_of(data));
     } else if last {
         // SAFETY: the last reference is gone; a task without its life reference is done and
         // its output dropped or taken.
@@ -63,7 +63,7 @@ unsafe fn wake_by_ref(data: *const ()) {
     // SAFETY: the waker's reference.
     let header = unsafe { header_of(data) };
     if header.state.wake_by_ref() == Duty::Enqueue {
-        current::schedule(header.shared(), task_of(data));
+        current::schedule::<false>(header.shared(), task_of(data));
     }
 }
 
