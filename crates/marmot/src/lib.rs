@@ -35,6 +35,7 @@ pub mod runtime;
 #[cfg(unix)]
 pub mod signal;
 pub mod sync;
+pub mod trace;
 
 /// Channels and the engine of `select!`.
 pub use marmot_chan as chan;
