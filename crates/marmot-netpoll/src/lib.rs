@@ -31,6 +31,8 @@ mod seat;
 mod source;
 mod waiting;
 
+#[cfg(unix)]
+pub use descriptor::Any;
 pub use descriptor::Descriptor;
 pub use evented::{Evented, Expired, Expiry, Io};
 pub use mio::Interest;

@@ -23,7 +23,7 @@
 //! ```
 //!
 //! The modules have the names of Go's packages: [`chan`](mod@chan), [`sync`], [`time`],
-//! [`context`], [`net`], [`runtime`].
+//! [`context`], [`net`], [`fs`], [`process`], [`signal`], [`runtime`].
 
 #![forbid(unsafe_code)]
 
@@ -48,6 +48,11 @@ pub use marmot_macros::{main, test};
 pub use marmot_net as net;
 /// `copy`, `copy_bidirectional`, `pipe`.
 pub use marmot_net::io;
+/// Files and directories.
+pub use marmot_os::fs;
+/// Child processes.
+#[cfg(unix)]
+pub use marmot_os::process;
 pub use marmot_scheduler::{AbortHandle, Deadlock, JoinError, JoinHandle, Panic};
 /// Sleep, timers, tickers, timeouts.
 pub use marmot_time as time;
