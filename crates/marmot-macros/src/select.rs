@@ -161,7 +161,7 @@ fn parse_arms(select: &mut Select, tokens: TokenStream, arm: ParseArm) -> Result
 /// The body that begins at `from`, and where the next arm does.
 fn take_body(tokens: &[TokenTree], from: usize) -> Result<(TokenStream, usize)> {
     let Some(first) = tokens.get(from) else {
-        return error(tokens[from - 1].span(), "expected a body after `=>`");
+        return error(tokens[from - 2].span(), "expected a body after `=>`");
     };
     if let TokenTree::Group(block) = first
         && block.delimiter() == Delimiter::Brace

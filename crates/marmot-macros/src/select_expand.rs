@@ -118,6 +118,8 @@ pub(crate) fn expand(select: &Select) -> TokenStream {
         "{
             #0
             let out = {
+                #[allow(unused_imports)]
+                use #c::{arrow_recv as __marmot_recv, arrow_send as __marmot_send};
                 let on = [ #1 ];
                 match ( #2 ) { ( #3 ) => {
                     #[allow(unused_imports)]
@@ -158,12 +160,13 @@ fn on(w: &Writer<'_>, arm: &Arm) -> TokenStream {
 }
 
 fn operand(w: &Writer<'_>, arm: &Arm) -> TokenStream {
-    // The arrows' functions note where they are called: at the user's tokens.
+    // The arrows' functions note where they are called: at the user's tokens. (Called by a
+    // path through `$crate`, errors in the operand would be told at the whole macro.)
     let span = ours().located_at(arm.span);
     match &arm.op {
         Op::Operand(operand) => w.write(ours(), "#0 ,", &[operand]),
-        Op::ArrowRecv(rx) => w.write(span, "#c::arrow_recv(&(#0)),", &[rx]),
-        Op::ArrowSend(tx, value) => w.write(span, "#c::arrow_send(&(#0), #1),", &[tx, value]),
+        Op::ArrowRecv(rx) => w.write(span, "__marmot_recv(&(#0)),", &[rx]),
+        Op::ArrowSend(tx, value) => w.write(span, "__marmot_send(&(#0), #1),", &[tx, value]),
     }
 }
 
