@@ -69,6 +69,8 @@ mod run_queue;
 #[cfg(not(marmot_loom))]
 mod runtime;
 #[cfg(not(marmot_loom))]
+mod scope;
+#[cfg(not(marmot_loom))]
 mod shared;
 #[cfg(not(marmot_loom))]
 mod sleep;
@@ -90,5 +92,6 @@ pub use {
     dump::{Dump, Goroutine, GoroutineState},
     metrics::Metrics,
     runtime::{Handle, Runtime, Stats},
+    scope::{Scope, ScopedJoinHandle, scope},
     task::join::{AbortHandle, JoinError, JoinHandle},
 };

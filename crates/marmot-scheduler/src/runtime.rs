@@ -258,6 +258,19 @@ impl Handle {
         current::spawn(self.shared, place, future)
     }
 
+    /// Starts a goroutine that was born there.
+    pub(crate) fn spawn_at<F>(
+        &self,
+        future: F,
+        place: &'static Location<'static>,
+    ) -> JoinHandle<F::Output>
+    where
+        F: Future + Send + 'static,
+        F::Output: Send + 'static,
+    {
+        current::spawn(self.shared, Some(place), future)
+    }
+
     /// Starts the main goroutine of a program or test: no line of the program has created it.
     #[doc(hidden)]
     pub fn spawn_main<F>(&self, future: F) -> JoinHandle<F::Output>

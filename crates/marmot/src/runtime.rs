@@ -15,7 +15,8 @@ pub use marmot_scheduler::dump;
 /// What [`metrics()`] gives: counters, gauges and histograms.
 pub use marmot_scheduler::metrics;
 pub use marmot_scheduler::{
-    Dump, Goroutine, GoroutineState, Gosched, Handle, Metrics, Stats, goexit, gosched, num_cpu,
+    Dump, Goroutine, GoroutineState, Gosched, Handle, Metrics, Scope, ScopedJoinHandle, Stats,
+    goexit, gosched, num_cpu, scope,
 };
 
 /// Goroutines on threads, with timers and sockets.

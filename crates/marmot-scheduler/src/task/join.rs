@@ -54,6 +54,13 @@ impl JoinError {
         }
     }
 
+    /// Goes on with the panic, if it is one.
+    pub(crate) fn resume_panic(self) {
+        if let Why::Panic(caught) = *self.0 {
+            caught.resume();
+        }
+    }
+
     /// Whether the goroutine panicked.
     #[must_use]
     pub fn is_panic(&self) -> bool {
@@ -350,6 +357,12 @@ unsafe impl Send for AbortHandle {}
 unsafe impl Sync for AbortHandle {}
 
 impl AbortHandle {
+    /// Of a goroutine that is none.
+    #[cfg(test)]
+    pub(crate) fn of_nothing() -> AbortHandle {
+        AbortHandle { task: None }
+    }
+
     /// Asks the goroutine to end, as [`JoinHandle::abort`].
     pub fn abort(&self) {
         if let Some(task) = self.task {

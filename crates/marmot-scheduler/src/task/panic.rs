@@ -85,6 +85,12 @@ impl Caught {
         }
     }
 
+    /// Goes on with the panic here; a report will still tell where it began.
+    pub(crate) fn resume(self) -> ! {
+        drop(LAST.try_with(|last| last.replace(self.site)));
+        panic::resume_unwind(self.payload)
+    }
+
     fn text(&self) -> &str {
         let payload = &*self.payload;
         if let Some(text) = payload.downcast_ref::<&'static str>() {
