@@ -12,6 +12,7 @@ mod loom;
 mod msrv;
 mod run;
 mod sanitize;
+mod soak;
 mod source;
 mod stress;
 mod tidy;
@@ -65,6 +66,12 @@ const CHORES: &[Chore] = &[
         "[seed]",
         "the long tests, in release; MARMOT_SEED repeats one",
         stress::chore,
+    ),
+    (
+        "soak",
+        "[--minutes N]",
+        "connections that come and go, and what is left of them",
+        soak::chore,
     ),
     (
         "weaken",
