@@ -1,6 +1,7 @@
 //! Files, processes, signals and standard streams.
 //!
 //! - [`fs`]: files and directories, after std's.
+//! - [`io`]: the standard streams; reading line by line.
 //! - [`process`]: child processes, after std's.
 //! - [`signal`]: the operating system's signals as values of a channel, after Go's `os/signal`.
 
@@ -8,6 +9,7 @@
 
 mod call;
 pub mod fs;
+pub mod io;
 #[cfg(unix)]
 pub mod process;
 #[cfg(unix)]

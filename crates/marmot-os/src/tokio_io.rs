@@ -1,4 +1,4 @@
-//! tokio's I/O traits for files and for the pipes of children.
+//! tokio's I/O traits for files, standard streams and the pipes of children.
 
 use std::io::{self, IoSlice, SeekFrom};
 use std::pin::Pin;
@@ -8,6 +8,7 @@ use futures::io::{AsyncRead as Reads, AsyncSeek as Seeks, AsyncWrite as Writes};
 use tokio::io::{AsyncRead, AsyncSeek, AsyncWrite, ReadBuf};
 
 use crate::fs::File;
+use crate::io::{Stderr, Stdin, Stdout};
 #[cfg(unix)]
 use crate::process::{ChildStderr, ChildStdin, ChildStdout};
 
@@ -61,8 +62,8 @@ macro_rules! writes {
     )*};
 }
 
-reads!(File);
-writes!(File);
+reads!(File, Stdin);
+writes!(File, Stdout, Stderr);
 #[cfg(unix)]
 reads!(ChildStdout, ChildStderr);
 #[cfg(unix)]

@@ -29,6 +29,7 @@
 
 mod entry;
 mod go;
+pub mod io;
 pub mod prelude;
 mod reactor;
 pub mod runtime;
@@ -46,8 +47,6 @@ pub use marmot_context::{Cancel, Context, ContextError, errgroup, rate};
 pub use marmot_macros::{main, test};
 /// TCP, UDP and Unix sockets.
 pub use marmot_net as net;
-/// `copy`, `copy_bidirectional`, `pipe`.
-pub use marmot_net::io;
 /// Files and directories.
 pub use marmot_os::fs;
 /// Child processes.
