@@ -257,10 +257,11 @@ enum Takes {
 }
 
 /// Every option: its name, what it takes, and whether only tests have it.
-const OPTIONS: [(&str, Takes, bool); 6] = [
+const OPTIONS: [(&str, Takes, bool); 7] = [
     ("max_procs", Takes::Count, false),
     ("panic", Takes::Word(&["crash", "report"]), false),
     ("deadlock", Takes::Word(&["fatal", "report", "off"]), false),
+    ("leaks", Takes::Word(&["fail", "off"]), true),
     ("virtual_time", Takes::Nothing, true),
     ("real_time", Takes::Nothing, true),
     ("seeds", Takes::Count, true),

@@ -49,7 +49,9 @@ pub fn main(
 
 /// Makes a function a test that runs in a runtime of its own.
 ///
-/// A panic in any goroutine fails it. `#[should_panic]` and `#[ignore]` work as they do with
+/// A panic in any goroutine fails it, and so do a deadlock and goroutines that the body leaves
+/// behind: it has to wait for them (a short while is given), or to say `leaks = "off"`.
+/// `#[should_panic]` and `#[ignore]` work as they do with
 /// `#[test]`, which this attribute brings along, and so does returning a `Result`.
 ///
 /// ```ignore
@@ -65,6 +67,7 @@ pub fn main(
 ///
 /// | option | is |
 /// |---|---|
+/// | `leaks = "off"` | goroutines may be left behind; `"fail"` is the default |
 /// | `real_time` | the clock of the machine, which is the default |
 ///
 /// The options `virtual_time` and `seeds` are understood but not there yet: a test that asks for

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use crate::cpus::default_procs;
 use crate::deadlock::GRACE;
+use crate::debug::Settings;
 use crate::driver::{Driver, NoDriver};
 use crate::procs::MAX_PROCS;
 use crate::runtime::Runtime;
@@ -50,8 +51,13 @@ pub(crate) struct Config {
     pub(crate) on_deadlock: Option<Hook>,
     pub(crate) on_panic: Option<Hook>,
     pub(crate) grace: Duration,
-    /// A poll that takes so long is told of.
+    /// It is a test's: nothing outside it in the process has to do with it.
+    pub(crate) isolated: bool,
+    /// A poll that takes so long is long.
     pub(crate) long_poll: Duration,
+    pub(crate) debug: Settings,
+    /// SIGQUIT prints every goroutine and ends the process.
+    pub(crate) sigquit: bool,
     pub(crate) max_threads: usize,
     pub(crate) hog_cap: usize,
     pub(crate) stack_bytes: Option<usize>,
@@ -99,7 +105,10 @@ impl Builder {
                 on_deadlock: None,
                 on_panic: None,
                 grace: GRACE,
+                isolated: false,
                 long_poll: LONG_POLL,
+                debug: Settings::default(),
+                sigquit: false,
                 max_threads: 10_000,
                 hog_cap: 8,
                 stack_bytes: None,
@@ -148,11 +157,31 @@ impl Builder {
         self
     }
 
+    /// For a test's runtime: neither the harness's first thread nor other runtimes of the
+    /// process could wake its goroutines, so they do not keep a deadlock from being certain.
+    #[doc(hidden)]
+    #[must_use]
+    pub fn isolated(mut self, isolated: bool) -> Builder {
+        self.config.isolated = isolated;
+        self
+    }
+
     /// Calls `f` with the report of a panic that nobody can observe, instead of applying the
     /// policy.
     #[must_use]
     pub fn on_panic(mut self, f: impl Fn(&str) + Send + Sync + 'static) -> Builder {
         self.config.on_panic = Some(Arc::new(f));
+        self
+    }
+
+    /// SIGQUIT prints every goroutine of the process to stderr and ends it with status 2, as in
+    /// Go. `MARMOT_DEBUG=sigquit=0|1` overrides it. Default: no.
+    ///
+    /// The process then has one more thread, which waits for the signal. A program that handles
+    /// SIGQUIT itself, before or after, keeps it. Elsewhere than on Unix it changes nothing.
+    #[must_use]
+    pub fn sigquit(mut self, dumps: bool) -> Builder {
+        self.config.sigquit = dumps;
         self
     }
 
@@ -203,6 +232,10 @@ impl Builder {
             Some("report") => self.config.panic = Panic::Report,
             _ => {}
         }
+        let debug = Settings::from_env();
+        self.config.debug = debug;
+        self.config.long_poll = debug.longpoll.unwrap_or(self.config.long_poll);
+        self.config.sigquit = debug.sigquit.unwrap_or(self.config.sigquit);
         let wanted = self.max_procs.or_else(procs_from_env);
         self.config.follows_quota = wanted.is_none();
         let procs = wanted.unwrap_or_else(default_procs);

@@ -155,6 +155,7 @@ where
         parent: note::goroutine(),
         birthplace,
     };
+    crate::tell::spawned(id, birth.parent, birthplace);
     let task = cell::make(future, birth);
     schedule::<true>(shared, task);
     if shared.is_closing() {

@@ -1,20 +1,20 @@
 //! "All goroutines are asleep": nothing runs, nothing is queued, no timer is set, nobody
 //! waits for the world, and goroutines are left. How sure we are, and what is done.
 //!
-//! *Certain*: every thread of the process is ours and sleeps. *Suspected*: there are foreign
-//! threads, one of which could still wake somebody.
+//! *Certain*: every thread of the process is ours and has nothing to do, or is asleep until
+//! another thread wakes it (`foreign.rs`). *Suspected*: there are foreign threads that could
+//! still wake somebody.
 
 use std::sync::Mutex;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use marmot_wait::park;
-
 use crate::builder::Deadlock;
+use crate::foreign;
 use crate::registry;
 use crate::shared::Shared;
 use crate::snapshot;
-use crate::task::panic::{die, print};
-use crate::threads::process_threads;
+use crate::task::panic::{contained, die, print};
 
 /// The first look again at a suspected deadlock; doubled each time.
 const FIRST_AGAIN: Duration = Duration::from_millis(2);
@@ -32,8 +32,10 @@ pub(crate) struct Watch {
     waited: Duration,
     /// It looked certain at the last look too.
     twice: bool,
-    /// Goroutines started so far when it was told: tell again only if more were.
-    told_at: Option<u64>,
+    /// Goroutines started so far when it was told, as suspected and as certain: told again only
+    /// if more were.
+    suspected_at: Option<u64>,
+    certain_at: Option<u64>,
 }
 
 /// How sure we are.
@@ -54,63 +56,82 @@ impl Watch {
 
     /// Looks whether a quiet runtime is dead; when to look again, if that is not settled.
     pub(crate) fn look(&mut self, shared: &'static Shared) -> Option<Duration> {
-        let started = match shared.config.deadlock {
-            Deadlock::Off => return None,
-            _ => verdict(shared),
-        };
-        let (verdict, started) = started;
-        if verdict == Verdict::None || self.told_at == Some(started) {
-            self.nothing_suspicious();
+        if shared.config.deadlock == Deadlock::Off {
             return None;
         }
-        if verdict == Verdict::Certain && !std::mem::replace(&mut self.twice, true) {
-            return Some(FIRST_AGAIN);
+        let (verdict, started) = verdict(shared);
+        match verdict {
+            Verdict::None => {
+                self.nothing_suspicious();
+                None
+            }
+            Verdict::Suspected => Some(self.suspect(shared, started)),
+            Verdict::Certain if self.certain_at == Some(started) => None,
+            Verdict::Certain if !std::mem::replace(&mut self.twice, true) => Some(FIRST_AGAIN),
+            Verdict::Certain => {
+                self.certain_at = Some(started);
+                tell(shared, verdict);
+                None
+            }
         }
-        if verdict == Verdict::Suspected && self.waited < shared.config.grace {
-            let again = FIRST_AGAIN.max(self.waited);
-            self.waited += again;
-            return Some(again);
+    }
+
+    /// Tells of it if it has lasted, and who made the runtime wants to know. The foreign threads
+    /// may end, and make it certain: so it is looked at again, ever more seldom.
+    fn suspect(&mut self, shared: &'static Shared, started: u64) -> Duration {
+        self.twice = false;
+        let lasted = self.waited >= shared.config.grace;
+        // Else the program may just do something else: nothing to trouble anybody with.
+        let wanted = shared.config.deadlock == Deadlock::Fatal;
+        if lasted && wanted && self.suspected_at != Some(started) {
+            self.suspected_at = Some(started);
+            tell(shared, Verdict::Suspected);
         }
-        self.nothing_suspicious();
-        self.told_at = Some(started);
-        tell(shared, verdict);
-        None
+        let again = FIRST_AGAIN.max(self.waited);
+        self.waited += again;
+        again
     }
 }
 
 fn verdict(shared: &'static Shared) -> (Verdict, u64) {
+    let started = shared.started_so_far(&shared.lock());
+    let anybody = || shared.main_has_left() || snapshot::count(shared) > 0;
+    let still = stillness(shared);
+    if still.is_none() || !anybody() {
+        return (Verdict::None, started);
+    }
+    // In a test the process's first thread is the harness's, and other runtimes are other
+    // tests': they have nothing to do with this one.
+    let alone = shared.config.isolated;
+    let runtimes = match alone {
+        true => vec![shared],
+        false => registry::all(),
+    };
+    let all = || -> Option<Vec<u64>> { runtimes.iter().map(|r| stillness(r)).collect() };
+    let before = all();
+    let asleep = foreign::asleep(foreign::main_thread().filter(|_| alone));
+    // No goroutine was polled meanwhile, so none of ours has woken one of those either.
+    let certain = asleep && before.is_some() && all() == before;
+    let verdict = match certain {
+        true => Verdict::Certain,
+        false => Verdict::Suspected,
+    };
+    (verdict, started)
+}
+
+/// How many turns were taken so far by a runtime in which nothing runs, nothing is queued, and
+/// nothing will wake anybody by itself; `None` if there is something to do.
+fn stillness(shared: &'static Shared) -> Option<u64> {
     let sched = shared.lock();
-    let started = shared.started_so_far(&sched);
-    let live = shared.live(&sched);
-    let dead = sched.is_quiet(shared)
-        && (live > 0 || shared.main_has_left())
+    let still = sched.is_quiet(shared)
         && shared.global.is_empty()
         && shared.hogs.is_empty()
         && !shared.has_timers()
         && !shared.driver.has_waiters();
-    let parked = sched.parked;
+    let turns = shared.procs.iter().map(|p| p.turns.load(Ordering::Relaxed));
+    let turns = turns.sum();
     drop(sched);
-    if !dead {
-        return (Verdict::None, started);
-    }
-    let foreign = foreign_threads(parked);
-    (
-        if foreign == Some(0) && registry::runtimes() == 1 {
-            Verdict::Certain
-        } else {
-            Verdict::Suspected
-        },
-        started,
-    )
-}
-
-/// Threads that could wake somebody: those that are neither a runtime's nor asleep in one of
-/// our own waits.
-fn foreign_threads(parked_machines: usize) -> Option<usize> {
-    // The threads first: one that is woken meanwhile is counted as awake.
-    let all = process_threads()?;
-    let waiting = park::threads_asleep().saturating_sub(parked_machines);
-    Some(all.saturating_sub(registry::threads() + waiting))
+    still.then_some(turns)
 }
 
 fn tell(shared: &'static Shared, verdict: Verdict) {
@@ -120,16 +141,18 @@ fn tell(shared: &'static Shared, verdict: Verdict) {
         ALL_ASLEEP
     };
     let dump = snapshot::stack(shared);
+    contained(&shared.config, || {
+        crate::tell::deadlock(verdict == Verdict::Certain, &dump);
+    });
     if let Some(hook) = &shared.config.on_deadlock {
         return hook(&format!("{text}\n\n{dump}"));
     }
-    match (&shared.config.deadlock, verdict) {
+    match (shared.config.deadlock, verdict) {
         (Deadlock::Fatal, Verdict::Certain) => die(&format!("fatal error: {text}\n\n{dump}")),
         (Deadlock::Fatal, _) => warn(&format!(
             "{text}\nunless a thread that is not the runtime's wakes somebody\n\n{dump}"
         )),
-        (_, Verdict::Certain) => warn(&format!("{text}\n\n{dump}")),
-        _ => {}
+        _ => warn(&format!("{text}\n\n{dump}")),
     }
 }
 

@@ -254,7 +254,7 @@ impl Goroutine {
             f.write_str(", without a P")?;
         }
         if let Some(since) = self.in_state {
-            write!(f, ", for {since:?}")?;
+            write!(f, ", for {since:.3?}")?;
         }
         match runs.system_call {
             Some(call) => writeln!(f, ", blocked in {call}"),

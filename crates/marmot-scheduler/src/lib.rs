@@ -45,13 +45,19 @@ mod current;
 #[cfg(not(marmot_loom))]
 mod deadlock;
 #[cfg(not(marmot_loom))]
+mod debug;
+#[cfg(not(marmot_loom))]
 mod driver;
 #[cfg(not(marmot_loom))]
 pub mod dump;
 #[cfg(not(marmot_loom))]
 mod find;
 #[cfg(not(marmot_loom))]
+mod foreign;
+#[cfg(not(marmot_loom))]
 mod leftovers;
+#[cfg(not(marmot_loom))]
+mod longpoll;
 #[cfg(not(marmot_loom))]
 mod machine;
 #[cfg(not(marmot_loom))]
@@ -69,9 +75,13 @@ mod run_queue;
 #[cfg(not(marmot_loom))]
 mod runtime;
 #[cfg(not(marmot_loom))]
+mod schedtrace;
+#[cfg(not(marmot_loom))]
 mod scope;
 #[cfg(not(marmot_loom))]
 mod shared;
+#[cfg(not(marmot_loom))]
+mod sigquit;
 #[cfg(not(marmot_loom))]
 mod sleep;
 #[cfg(not(marmot_loom))]
@@ -80,6 +90,8 @@ mod snapshot;
 mod steal;
 #[cfg(not(marmot_loom))]
 mod sysmon;
+#[cfg(not(marmot_loom))]
+mod tell;
 #[cfg(not(marmot_loom))]
 mod threads;
 

@@ -1,58 +1,69 @@
 //! Every runtime of the process: for dumps from outside, and to tell our threads from others.
 
-use std::sync::atomic::{AtomicU8, AtomicUsize, Ordering};
+use std::collections::BTreeSet;
+use std::sync::atomic::{AtomicU8, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
-/// Threads of all runtimes: machines and monitors.
-// ORDERING: Relaxed, a count for a report.
-static THREADS: AtomicUsize = AtomicUsize::new(0);
+use crate::shared::Shared;
+use crate::threads::sys;
 
-/// A thread of ours, counted while this lives.
+/// Threads of all runtimes, machines and monitors, by the kernel's numbers. A leaf.
+static THREADS: Mutex<BTreeSet<i32>> = Mutex::new(BTreeSet::new());
+
+fn numbers() -> MutexGuard<'static, BTreeSet<i32>> {
+    THREADS.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// This thread is ours, as long as this lives.
 #[derive(Debug)]
-pub(crate) struct OurThread(());
+pub(crate) struct OurThread(i32);
 
 impl OurThread {
+    /// To be made on the thread, and dropped there.
     pub(crate) fn new() -> OurThread {
-        // ORDERING: Relaxed, a count for a report.
-        THREADS.fetch_add(1, Ordering::Relaxed);
-        OurThread(())
+        let number = sys::gettid();
+        numbers().insert(number);
+        OurThread(number)
     }
 }
 
 impl Drop for OurThread {
     fn drop(&mut self) {
-        THREADS.fetch_sub(1, Ordering::Relaxed);
+        numbers().remove(&self.0);
     }
 }
 
-/// How many threads of the process belong to runtimes.
-pub(crate) fn threads() -> usize {
-    THREADS.load(Ordering::Relaxed)
+/// The threads that belong to runtimes.
+pub(crate) fn threads() -> BTreeSet<i32> {
+    numbers().clone()
 }
 
-/// Runtimes that have not been shut down.
-// ORDERING: Relaxed, a count for a report.
-static RUNTIMES: AtomicUsize = AtomicUsize::new(0);
+/// Runtimes that have not been shut down. A leaf: nothing is called under it.
+static RUNTIMES: Mutex<Vec<&'static Shared>> = Mutex::new(Vec::new());
 
-/// A runtime, counted while this lives.
-#[derive(Debug)]
-pub(crate) struct OurRuntime(());
+fn list() -> MutexGuard<'static, Vec<&'static Shared>> {
+    RUNTIMES.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// A runtime, listed while this lives.
+pub(crate) struct OurRuntime(&'static Shared);
 
 impl OurRuntime {
-    pub(crate) fn new() -> OurRuntime {
-        RUNTIMES.fetch_add(1, Ordering::Relaxed);
-        OurRuntime(())
+    pub(crate) fn new(shared: &'static Shared) -> OurRuntime {
+        list().push(shared);
+        OurRuntime(shared)
     }
 }
 
 impl Drop for OurRuntime {
     fn drop(&mut self) {
-        RUNTIMES.fetch_sub(1, Ordering::Relaxed);
+        list().retain(|shared| !std::ptr::eq(*shared, self.0));
     }
 }
 
-/// How many runtimes the process has.
-pub(crate) fn runtimes() -> usize {
-    RUNTIMES.load(Ordering::Relaxed)
+/// The runtimes of the process.
+pub(crate) fn all() -> Vec<&'static Shared> {
+    list().clone()
 }
 
 /// The number of the next runtime, from 1.

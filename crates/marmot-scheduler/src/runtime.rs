@@ -21,7 +21,7 @@ use crate::shared::{Kick, Sched, Shared};
 use crate::snapshot;
 use crate::task::join::JoinHandle;
 use crate::task::panic;
-use crate::{lease, leftovers, sysmon, threads};
+use crate::{lease, leftovers, sigquit, sysmon, threads};
 
 /// Goroutines on threads.
 ///
@@ -65,6 +65,9 @@ impl Runtime {
     ) -> io::Result<Runtime> {
         lease::register();
         panic::install_hook();
+        if config.sigquit {
+            sigquit::install();
+        }
         let shared = Shared::leak(driver, config);
         let mut sched = shared.lock();
         grow(shared, &mut sched, procs);
@@ -74,7 +77,7 @@ impl Runtime {
         let mut runtime = Runtime {
             shared,
             monitor: None,
-            _counted: OurRuntime::new(),
+            _counted: OurRuntime::new(shared),
         };
         if let Err(error) = threads::try_start(first) {
             shared.lock().threads -= 1;
@@ -82,9 +85,8 @@ impl Runtime {
             return Err(error);
         }
         let name = format!("{}-monitor", shared.config.name);
-        let ours = OurThread::new();
         let monitor = thread::Builder::new().name(name).spawn(move || {
-            let _ours = ours;
+            let _ours = OurThread::new();
             sysmon::run(shared);
         })?;
         shared.lock().monitor = Some(monitor.thread().clone());

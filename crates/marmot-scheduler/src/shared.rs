@@ -68,6 +68,8 @@ pub(crate) struct Shared {
     sched: Mutex<Sched>,
     /// Signalled when a machine's thread ends.
     pub(crate) thread_ended: Condvar,
+    /// When the runtime was made, in nanoseconds of `wait::clock`.
+    pub(crate) started_at: u64,
 }
 
 /// How much trouble there is with goroutines that burn.
@@ -142,6 +144,7 @@ impl Shared {
             counters: Counters::default(),
             sched: Mutex::new(Sched::new()),
             thread_ended: Condvar::new(),
+            started_at: clock::now_ns(),
         }))
     }
 

@@ -249,7 +249,10 @@ mod tests {
             name: "test".to_owned(),
             seed: 1,
             grace: crate::deadlock::GRACE,
+            isolated: false,
             long_poll: crate::builder::LONG_POLL,
+            debug: crate::debug::Settings::default(),
+            sigquit: false,
             follows_quota: false,
         }
     }

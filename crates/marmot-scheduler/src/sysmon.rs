@@ -25,8 +25,10 @@ use crate::deadlock::Watch;
 use crate::driver::is_due;
 use crate::events;
 use crate::lease;
+use crate::longpoll::{LongPolls, Seen, Survived};
 use crate::machine::{Machine, detached};
 use crate::processor::Processor;
+use crate::schedtrace::{self, Detail};
 use crate::shared::{Kick, Sched, Shared, mood};
 use crate::threads::{Inspector, ThreadState, sys};
 
@@ -42,8 +44,6 @@ const STUCK_NS: u64 = 10_000_000;
 /// else serves; if others do, they steal from it, and it keeps its P. Taking it makes the rest
 /// of a burst of spawns several times slower (the prototype: 8 to 20 times).
 const PRODUCTIVE_NS: u64 = 100_000_000;
-/// A poll as long as this is worth a record.
-const LONG_NS: u64 = 10_000_000;
 /// So many tasks queued between two looks make a poll productive, and for so long: the kernel
 /// may give its CPU to others meanwhile.
 const PRODUCTIVE_TASKS: u64 = 100;
@@ -75,8 +75,8 @@ struct Sight {
     /// Tasks it had queued at the last look, and when these were last many.
     queued: u64,
     fruitful: u64,
-    /// This poll has been recorded as a long one.
-    told: bool,
+    /// This poll is known to be long.
+    long: bool,
 }
 
 impl Sight {
@@ -87,7 +87,7 @@ impl Sight {
         cpu: 0,
         queued: 0,
         fruitful: 0,
-        told: false,
+        long: false,
     };
 }
 
@@ -98,6 +98,9 @@ pub(crate) struct Monitor {
     inspector: Inspector,
     quiet_looks: u32,
     deadlock: Watch,
+    long: LongPolls,
+    /// When the next line about the scheduler is due; `u64::MAX` for never.
+    trace_at: u64,
     full_since: u64,
     /// How many had been taken from the lane at the last look, and since when no more were.
     lane_taken: usize,
@@ -117,6 +120,11 @@ pub(crate) fn run(shared: &'static Shared) {
         inspector: Inspector::default(),
         quiet_looks: 0,
         deadlock: Watch::default(),
+        long: LongPolls::default(),
+        trace_at: match shared.config.debug.schedtrace {
+            Some(_) => 0,
+            None => u64::MAX,
+        },
         full_since: 0,
         lane_taken: 0,
         lane_since: 0,
@@ -156,8 +164,10 @@ impl Monitor {
         for case in stuck {
             watchful |= self.treat(&case, serving);
         }
+        self.long.look(self.shared, &mut self.inspector, self.now);
         self.world();
         self.follow_quota();
+        self.trace();
         if watchful { WATCHFUL } else { TICK }
     }
 
@@ -205,6 +215,25 @@ impl Monitor {
         }
     }
 
+    fn long_ns(&self) -> u64 {
+        u64::try_from(self.shared.config.long_poll.as_nanos()).unwrap_or(u64::MAX)
+    }
+
+    /// `MARMOT_DEBUG=schedtrace`.
+    fn trace(&mut self) {
+        let Some(every) = self.shared.config.debug.schedtrace else {
+            return;
+        };
+        if self.now >= self.trace_at {
+            self.trace_at = self.now + u64::try_from(every.as_nanos()).unwrap_or(u64::MAX / 2);
+            let detail = match self.shared.config.debug.scheddetail {
+                true => Detail::All,
+                false => Detail::Line,
+            };
+            schedtrace::print(self.shared, detail);
+        }
+    }
+
     /// What one P does.
     fn glance(&mut self, slot: usize, p: &'static Processor) -> Look {
         let machine = p.lease.glance();
@@ -229,6 +258,17 @@ impl Monitor {
             m.seen_since.store(since, Ordering::Relaxed);
             m.seen_tick.store(tick, Ordering::Relaxed);
         }
+        let age = self.now.saturating_sub(since);
+        let long = same && age >= self.long_ns();
+        if long && !before.long {
+            let seen = Seen {
+                m,
+                tick,
+                since_ns: since,
+                cpu_ns: cpu,
+            };
+            self.long.watch(seen, Survived::AsItWas);
+        }
         self.sights[slot] = Sight {
             machine: m,
             tick,
@@ -236,7 +276,7 @@ impl Monitor {
             cpu,
             queued: now_queued,
             fruitful,
-            told: same && self.tell_long_poll(m, before),
+            long,
         };
         if polling {
             Look::Stuck(Case {
@@ -251,16 +291,6 @@ impl Monitor {
         } else {
             Look::Moving
         }
-    }
-
-    /// Records a poll that has been going on for long, once. `true`: it has been.
-    fn tell_long_poll(&self, m: &Machine, sight: Sight) -> bool {
-        let age = self.now.saturating_sub(sight.since);
-        if sight.told || age < LONG_NS {
-            return sight.told;
-        }
-        events::long_poll(m, age);
-        true
     }
 
     /// Deals with a P whose machine is in a poll. `true`: look again soon.
@@ -310,7 +340,7 @@ impl Monitor {
     }
 
     /// Others serve: lets them have what is behind the long poll.
-    fn relieve(&self, case: &Case) {
+    fn relieve(&mut self, case: &Case) {
         let shared = self.shared;
         if case.p.has_next() {
             let sched = shared.lock();
@@ -318,6 +348,7 @@ impl Monitor {
             drop(sched);
             if flushed == Some(true) {
                 shared.counters.flushes.fetch_add(1, Ordering::Relaxed);
+                self.long.watch(case.seen(), Survived::Flushed);
                 shared.notify();
             }
         } else if !case.p.stealer.is_empty() {
@@ -345,7 +376,7 @@ impl Monitor {
     }
 
     /// Hands the P of a stuck machine to another one.
-    fn hand_off(&self, case: &Case, how: u8) {
+    fn hand_off(&mut self, case: &Case, how: u8) {
         let Some(kick) = self.take_away(case, how) else {
             return;
         };
@@ -357,7 +388,7 @@ impl Monitor {
     }
 
     /// Revokes; what is to be done then. `None`: nothing was taken.
-    fn take_away(&self, case: &Case, how: u8) -> Option<Option<Kick>> {
+    fn take_away(&mut self, case: &Case, how: u8) -> Option<Option<Kick>> {
         let shared = self.shared;
         let mut sched = shared.lock();
         if how == detached::BURNING && sched.burning >= shared.hog_cap() {
@@ -371,6 +402,7 @@ impl Monitor {
         }
         // Before anybody else can run goroutines on it.
         events::retaken(case.p, case.m, how == detached::BLOCKED);
+        self.long.watch(case.seen(), Survived::HandedOff);
         let cpu = sys::cpu_ns(case.m.tid.load(Ordering::Relaxed));
         case.m.cpu_at_loss.store(cpu, Ordering::Relaxed);
         case.m.detached.store(how, Ordering::Relaxed);
@@ -457,7 +489,16 @@ impl Monitor {
             self.deadlock.nothing_suspicious();
             return thread::sleep(pause);
         }
-        match self.deadlock.look(self.shared) {
+        // A trace goes on while nothing does, as in Go.
+        let trace = Duration::from_nanos(self.trace_at.saturating_sub(self.now));
+        let trace = (self.trace_at != u64::MAX).then_some(trace);
+        match self
+            .deadlock
+            .look(self.shared)
+            .into_iter()
+            .chain(trace)
+            .min()
+        {
             Some(again) => thread::park_timeout(again),
             None => thread::park(),
         }
@@ -478,6 +519,17 @@ struct Case {
     productive: bool,
     /// Seen in the same poll before.
     again: bool,
+}
+
+impl Case {
+    fn seen(&self) -> Seen {
+        Seen {
+            m: self.m,
+            tick: self.tick,
+            since_ns: self.since,
+            cpu_ns: self.cpu,
+        }
+    }
 }
 
 enum Look {

@@ -161,13 +161,6 @@ impl Inspector {
     }
 }
 
-/// How many threads this process has; `None` where that cannot be known.
-pub(crate) fn process_threads() -> Option<usize> {
-    std::fs::read_dir("/proc/self/task")
-        .ok()
-        .map(Iterator::count)
-}
-
 #[cfg(target_os = "linux")]
 pub(crate) mod sys {
     //! The three system calls that std does not offer.

@@ -6,11 +6,12 @@ use std::pin::pin;
 use std::process::{ExitCode, Termination};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Poll, Waker};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use marmot_wait::park;
 
-use crate::{Builder, Deadlock, JoinError, Panic, Runtime};
+use crate::runtime::{Goroutine, GoroutineState};
+use crate::{Builder, Deadlock, Handle, JoinError, Panic, Runtime};
 
 /// The options of the two attributes.
 #[derive(Clone, Copy, Debug, Default)]
@@ -18,6 +19,7 @@ pub struct Options {
     max_procs: Option<usize>,
     panic: Option<&'static str>,
     deadlock: Option<&'static str>,
+    leaks: Option<&'static str>,
 }
 
 impl Options {
@@ -28,6 +30,7 @@ impl Options {
             max_procs: None,
             panic: None,
             deadlock: None,
+            leaks: None,
         }
     }
 
@@ -49,6 +52,13 @@ impl Options {
     #[must_use]
     pub const fn deadlock(mut self, policy: &'static str) -> Options {
         self.deadlock = Some(policy);
+        self
+    }
+
+    /// `leaks = "fail" | "off"`.
+    #[must_use]
+    pub const fn leaks(mut self, policy: &'static str) -> Options {
+        self.leaks = Some(policy);
         self
     }
 
@@ -94,7 +104,7 @@ where
     F: Future + Send + 'static,
     F::Output: Termination + Send + 'static,
 {
-    let runtime = start(options.builder());
+    let runtime = start(options.builder().sigquit(true));
     let handle = runtime.handle();
     let main = handle.spawn_main(async move { handle.exit(status(body.await.report())) });
     let ended: Result<Infallible, JoinError> = runtime.block_on(main);
@@ -117,6 +127,44 @@ fn status(code: ExitCode) -> i32 {
 /// A test in which all goroutines sleep so long, with foreign threads about, has failed.
 const GRACE: Duration = Duration::from_secs(5);
 
+/// Goroutines that all wait so long after the body has returned are left behind; those that
+/// still run get longer.
+const LEAK_PATIENCE: Duration = Duration::from_secs(1);
+const LEAK_PATIENCE_WITH_RUNNING: Duration = Duration::from_secs(5);
+
+/// Waits for the goroutines that a test has started to end; what is left of them then.
+fn leaked(handle: Handle) -> Vec<Goroutine> {
+    let began = Instant::now();
+    let mut pause = Duration::from_micros(50);
+    loop {
+        if handle.num_goroutine() == 0 {
+            return Vec::new();
+        }
+        let waited = began.elapsed();
+        if waited >= LEAK_PATIENCE {
+            let left = handle.dump().goroutines;
+            let all_wait = left.iter().all(|g| g.state == GoroutineState::Waiting);
+            if all_wait || waited >= LEAK_PATIENCE_WITH_RUNNING {
+                return left;
+            }
+        }
+        std::thread::sleep(pause);
+        pause = (pause * 2).min(Duration::from_millis(50));
+    }
+}
+
+fn complaint(left: &[Goroutine]) -> String {
+    let mut text = match left.len() {
+        1 => "the test has left a goroutine behind".to_owned(),
+        n => format!("the test has left {n} goroutines behind"),
+    };
+    text.push_str(" (wait for them, or say `leaks = \"off\"`):\n");
+    for g in left {
+        text.push_str(&format!("\n{g}"));
+    }
+    text
+}
+
 /// How a test went, as far as it is known.
 #[derive(Default)]
 struct Outcome {
@@ -138,8 +186,8 @@ fn with<R>(outcome: &Shared, f: impl FnOnce(&mut Outcome) -> R) -> R {
     result
 }
 
-/// Runs a test in a runtime of its own. It fails if its body panics or deadlocks, and if any
-/// goroutine panics that nobody joins.
+/// Runs a test in a runtime of its own. It fails if its body panics or deadlocks, if any
+/// goroutine panics that nobody joins, and if goroutines are left behind.
 ///
 /// # Panics
 ///
@@ -151,7 +199,7 @@ where
     F::Output: Send + 'static,
 {
     let outcome = Shared::default();
-    let mut builder = options.builder().deadlock_grace(GRACE);
+    let mut builder = options.builder().deadlock_grace(GRACE).isolated();
     let here = Arc::clone(&outcome);
     builder =
         builder.on_panic(move |text| with(&here, |outcome| outcome.panics.push(text.to_owned())));
@@ -173,9 +221,15 @@ where
         }
         root.as_mut().poll(cx).map(Ok)
     }));
+    let left = match (&ended, options.leaks) {
+        (Ok(Ok(_)), None | Some("fail")) => leaked(runtime.handle()),
+        _ => Vec::new(),
+    };
     drop(runtime);
     let panics = with(&outcome, |outcome| std::mem::take(&mut outcome.panics));
-    judge(ended, &panics)
+    let output = judge(ended, &panics);
+    assert!(left.is_empty(), "{}", complaint(&left));
+    output
 }
 
 /// The panic of the test's own goroutine goes on here. It was caught, and so has printed

@@ -132,6 +132,22 @@ impl Builder {
         Builder(self.0.deadlock_grace(grace))
     }
 
+    /// For a test's runtime; see the scheduler's.
+    pub(crate) fn isolated(self) -> Builder {
+        Builder(self.0.isolated(true))
+    }
+
+    /// SIGQUIT prints every goroutine of the process to stderr and ends it with status 2, as in
+    /// Go. That is the default of [`#[marmot::main]`](macro@crate::main), not of a runtime made
+    /// by hand. `MARMOT_DEBUG=sigquit=0|1` overrides both.
+    ///
+    /// A program that handles SIGQUIT itself, before or after, keeps it. Elsewhere than on Unix
+    /// it changes nothing.
+    #[must_use]
+    pub fn sigquit(self, dumps: bool) -> Builder {
+        Builder(self.0.sigquit(dumps))
+    }
+
     /// How many threads at most; 10,000 by default, as in Go.
     #[must_use]
     pub fn max_threads(self, threads: usize) -> Builder {

@@ -133,6 +133,7 @@ pub(crate) fn unobserved(caught: &Caught, header: &Header) {
 }
 
 fn apply(config: &Config, caught: &Caught, whose: &Whose) {
+    crate::tell::panicked(whose.id, whose.born, caught.text());
     match (&config.on_panic, config.panic) {
         (Some(hook), _) => hook(&report(caught, whose)),
         (None, Panic::Crash) => crash(caught, whose),

@@ -1,0 +1,232 @@
+//! When goroutines are said to be asleep for ever, and when not.
+
+use std::process::{Command, Output};
+use std::sync::mpsc::{Receiver as Reports, RecvTimeoutError, channel};
+use std::time::Duration;
+
+use marmot::prelude::*;
+use marmot::{Deadlock, Handle};
+use marmot_testing::until;
+
+/// Long enough for a monitor that looks every few milliseconds, with a grace of ten.
+const QUIET: Duration = Duration::from_millis(300);
+const LATE: Duration = Duration::from_secs(20);
+
+/// A runtime that tells of a deadlock at the least suspicion, and where it tells.
+fn suspicious(policy: Deadlock) -> (Runtime, Reports<String>) {
+    let (tell, told) = channel();
+    let rt = Runtime::builder()
+        .max_procs(2)
+        .deadlock(policy)
+        .deadlock_grace(Duration::from_millis(10))
+        .on_deadlock(move |report| drop(tell.send(report.to_owned())))
+        .build();
+    (rt.expect("a runtime"), told)
+}
+
+#[track_caller]
+fn nothing_is_told(told: &Reports<String>) {
+    match told.recv_timeout(QUIET) {
+        Err(RecvTimeoutError::Timeout) => {}
+        other => panic!("a false alarm: {other:?}"),
+    }
+}
+
+#[track_caller]
+fn is_told(told: &Reports<String>) -> String {
+    told.recv_timeout(LATE).expect("it is told")
+}
+
+fn all_wait(handle: Handle, many: u64) {
+    until(LATE, "they wait", || {
+        handle.metrics().goroutines.waiting == many
+    });
+}
+
+#[test]
+fn goroutines_that_wait_for_each_other_are_told_of_once() {
+    let (rt, told) = suspicious(Deadlock::Fatal);
+    let (tx, rx) = chan::<()>(0);
+    let (other_tx, other_rx) = chan::<()>(0);
+    drop(rt.spawn(async move {
+        rx.recv().await;
+        drop(other_tx);
+    }));
+    drop(rt.spawn(async move {
+        other_rx.recv().await;
+        drop(tx);
+    }));
+    let report = is_told(&told);
+    assert!(
+        report.starts_with("all goroutines are asleep - deadlock!\n\n"),
+        "{report}"
+    );
+    assert_eq!(report.matches("[chan receive]").count(), 2, "{report}");
+    nothing_is_told(&told);
+}
+
+#[test]
+fn a_runtime_without_goroutines_is_merely_idle() {
+    let (rt, told) = suspicious(Deadlock::Fatal);
+    rt.block_on(rt.spawn(async {})).expect("it ends");
+    nothing_is_told(&told);
+}
+
+#[test]
+fn a_goroutine_that_waits_for_the_rest_of_a_larger_program_is_no_deadlock() {
+    let (rt, told) = suspicious(Deadlock::Report);
+    let (tx, rx) = chan::<u32>(0);
+    let served = rt.spawn(async move { rx.recv().await });
+    let program = std::thread::spawn(move || {
+        std::thread::sleep(QUIET * 2);
+        tx.send_blocking(7)
+    });
+    nothing_is_told(&told);
+    assert_eq!(rt.block_on(served).expect("it ends"), Some(7));
+    program.join().expect("it ends").expect("it was received");
+}
+
+#[test]
+fn a_timer_is_no_deadlock() {
+    let (rt, told) = suspicious(Deadlock::Fatal);
+    drop(rt.spawn(sleep(secs(3600))));
+    all_wait(rt.handle(), 1);
+    nothing_is_told(&told);
+}
+
+#[test]
+fn a_timer_that_another_goroutine_holds_is_no_deadlock() {
+    let (rt, told) = suspicious(Deadlock::Fatal);
+    let (tx, rx) = chan::<()>(0);
+    drop(rt.spawn(async move { rx.recv().await }));
+    let _timer = rt.block_on(async { after_func(secs(3600), move || _ = tx.try_send(())) });
+    nothing_is_told(&told);
+}
+
+#[test]
+fn a_socket_is_no_deadlock() {
+    let (rt, told) = suspicious(Deadlock::Fatal);
+    drop(rt.spawn(async {
+        let listener = marmot::net::TcpListener::bind("127.0.0.1:0").await?;
+        listener.accept().await.map(drop)
+    }));
+    all_wait(rt.handle(), 1);
+    nothing_is_told(&told);
+}
+
+#[test]
+fn a_blocking_call_in_flight_is_no_deadlock() {
+    let (rt, told) = suspicious(Deadlock::Fatal);
+    let (tx, rx) = chan::<()>(0);
+    let (end, ends) = channel::<()>();
+    drop(rt.spawn(async move { rx.recv().await }));
+    let blocks = rt.spawn(async move {
+        runtime::blocking(|| _ = ends.recv());
+        drop(tx);
+    });
+    all_wait(rt.handle(), 2);
+    nothing_is_told(&told);
+    drop(end);
+    rt.block_on(blocks).expect("it ends");
+}
+
+#[test]
+fn a_poll_that_blocks_without_saying_so_is_no_deadlock() {
+    let (rt, told) = suspicious(Deadlock::Fatal);
+    let (tx, rx) = chan::<()>(0);
+    let (end, ends) = channel::<()>();
+    drop(rt.spawn(async move { rx.recv().await }));
+    let blocks = rt.spawn(async move {
+        _ = ends.recv();
+        drop(tx);
+    });
+    nothing_is_told(&told);
+    drop(end);
+    rt.block_on(blocks).expect("it ends");
+}
+
+const CHILD: &str = "MARMOT_TEST_CHILD";
+
+/// In the parent: what the child did that ran only this test. In the child: nothing.
+fn in_a_child(name: &str) -> Option<(Output, Duration)> {
+    if std::env::var_os(CHILD).is_some() {
+        return None;
+    }
+    let began = Instant::now();
+    let output = Command::new(std::env::current_exe().expect("a test knows its own file"))
+        .args(["--exact", name, "--nocapture", "--include-ignored"])
+        .env(CHILD, "1")
+        .env("RUST_BACKTRACE", "0")
+        .output()
+        .expect("the test can be started again");
+    Some((output, began.elapsed()))
+}
+
+#[track_caller]
+fn fails_with((output, _): &(Output, Duration), texts: &[&str]) {
+    let mut all = String::from_utf8_lossy(&output.stdout).into_owned();
+    all.push_str(&String::from_utf8_lossy(&output.stderr));
+    assert!(!output.status.success(), "{all}");
+    for text in texts {
+        assert!(all.contains(text), "{text:?} is not in:\n{all}");
+    }
+}
+
+#[marmot::test]
+#[ignore = "fails on purpose, in a child"]
+async fn deadlocks() {
+    let (_tx, rx) = chan::<()>(0);
+    rx.recv().await;
+}
+
+#[test]
+fn a_test_that_deadlocks_fails_at_once() {
+    let Some(child) = in_a_child("deadlocks") else {
+        return;
+    };
+    fails_with(
+        &child,
+        &["all goroutines are asleep - deadlock!", "[chan receive]"],
+    );
+    // The harness has a thread of its own, which is not suspected. (Without knowing that, the
+    // test would have to wait five seconds.)
+    if cfg!(target_os = "linux") {
+        assert!(child.1 < Duration::from_secs(4), "{:?}", child.1);
+    }
+}
+
+#[marmot::test]
+#[ignore = "fails on purpose, in a child"]
+async fn leaks_two() {
+    let (tx, rx) = chan::<()>(0);
+    for _ in 0..2 {
+        let rx = rx.clone();
+        go!(async move { rx.recv().await });
+    }
+    std::mem::forget(tx);
+}
+
+#[test]
+fn a_test_that_leaves_goroutines_behind_fails_and_says_where_they_were_born() {
+    let Some(child) = in_a_child("leaks_two") else {
+        return;
+    };
+    let texts = [
+        "the test has left 2 goroutines behind",
+        "[chan receive]",
+        "created by",
+        "deadlock.rs:",
+    ];
+    fails_with(&child, &texts);
+}
+
+#[marmot::test]
+async fn goroutines_that_end_a_little_later_are_not_left_behind() {
+    go!(sleep(ms(30)));
+    go!(|| std::thread::sleep(ms(30)));
+}
+
+#[marmot::test(leaks = "off")]
+async fn a_test_may_leave_goroutines_behind_if_it_says_so() {
+    go!(sleep(secs(3600)));
+}
