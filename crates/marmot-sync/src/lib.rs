@@ -15,6 +15,7 @@ mod loom;
 mod barrier;
 mod cond;
 mod fatal;
+mod holder;
 mod line;
 mod map;
 mod mutex;

@@ -51,6 +51,20 @@ impl Place {
         note::set(reason, ptr::from_ref(object).addr(), self.caller);
         Poll::Pending
     }
+
+    /// The same, for something that a goroutine holds (0 if which is not known), to be woken by
+    /// this waker.
+    pub(crate) fn pending_for<O: ?Sized, R>(
+        &self,
+        reason: WaitReason,
+        object: &O,
+        waker: &Waker,
+        holder: u64,
+    ) -> Poll<R> {
+        let object = ptr::from_ref(object).addr();
+        note::set_held(reason, object, self.caller, waker, holder);
+        Poll::Pending
+    }
 }
 
 /// Puts the waker of the present poll into a waiter's entry, and the one that must not be

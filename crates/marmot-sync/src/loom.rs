@@ -10,10 +10,6 @@ pub(crate) use loom::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 #[cfg(marmot_loom)]
 pub(crate) use loom::sync::{Mutex as InnerMutex, MutexGuard as InnerGuard};
 
-/// Which goroutine holds a lock, for dumps. It synchronizes nothing, so models don't step
-/// through it.
-pub(crate) use std::sync::atomic::AtomicU64 as Holder;
-
 /// Makes a constructor `const`, except in a model: loom's types are made at run time.
 macro_rules! const_fn {
     ($(#[$attr:meta])* $vis:vis const fn $($rest:tt)*) => {

@@ -76,6 +76,7 @@ type Make<T> = Box<dyn Fn() -> T + Send + Sync>;
 /// buffers.put(buffer);
 /// ```
 pub struct Pool<T> {
+    /// A power of two of them, so that no division finds the right one.
     shards: Box<[Shard<T>]>,
     make: Make<T>,
 }
@@ -92,7 +93,7 @@ impl<T> Pool<T> {
             }))
         };
         Pool {
-            shards: (0..processors()).map(shard).collect(),
+            shards: (0..processors().next_power_of_two()).map(shard).collect(),
             make: Box::new(make),
         }
     }
@@ -114,7 +115,7 @@ impl<T> Pool<T> {
 
     fn search(&self, here: usize, take: impl Fn(&mut Shelf<T>) -> Option<T>) -> Option<T> {
         let count = self.shards.len();
-        (0..count).find_map(|step| take(&mut self.shards[(here + step) % count].lock()))
+        (0..count).find_map(|step| take(&mut self.shards[(here + step) & (count - 1)].lock()))
     }
 
     /// Puts something into the pool.
@@ -147,7 +148,7 @@ impl<T> Pool<T> {
     /// The shard of this P, or of this thread where there is none.
     fn here(&self) -> usize {
         let number = marmot_wait::lane().map_or_else(thread_number, |lane| lane as usize);
-        number % self.shards.len()
+        number & (self.shards.len() - 1)
     }
 }
 

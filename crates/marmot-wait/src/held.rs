@@ -31,6 +31,8 @@ pub struct Holder {
     /// What it was taken with is made to be moved to another goroutine (an owned guard): so
     /// the one that took it need not be the one that will give it back.
     pub movable: bool,
+    /// It was given to a future that waited for it, which has not been polled since.
+    pub granted: bool,
 }
 
 impl Holder {
@@ -39,7 +41,14 @@ impl Holder {
         goroutine: 0,
         place: None,
         movable: false,
+        granted: false,
     };
+
+    /// The goroutine that will give the thing back; 0 if that is not certain.
+    #[must_use]
+    pub fn certain(&self) -> u64 {
+        if self.movable { 0 } else { self.goroutine }
+    }
 }
 
 /// One thing that can be held, and who holds it.

@@ -8,6 +8,7 @@ use std::task::{Context, Poll, ready};
 
 use super::Mutex;
 use super::guard::{MutexGuard, OwnedMutexGuard};
+use crate::holder::Guard;
 use crate::line::Place;
 
 /// Waits for a [`Mutex`]: what [`lock`](Mutex::lock) gives.
@@ -40,7 +41,7 @@ impl<'a, T: ?Sized> Future for Lock<'a, T> {
     #[inline]
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let mutex = self.mutex;
-        ready!(mutex.raw.poll_lock(&mut self.place, cx));
+        ready!(mutex.raw.poll_lock(Guard::Borrowed, &mut self.place, cx));
         Poll::Ready(MutexGuard::new(mutex))
     }
 }
@@ -89,7 +90,7 @@ impl<T: ?Sized> Future for LockOwned<T> {
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let this = &mut *self;
-        ready!(this.mutex.raw.poll_lock(&mut this.place, cx));
+        ready!(this.mutex.raw.poll_lock(Guard::Owned, &mut this.place, cx));
         Poll::Ready(OwnedMutexGuard::new(Arc::clone(&this.mutex)))
     }
 }

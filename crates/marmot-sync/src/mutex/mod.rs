@@ -13,11 +13,13 @@ mod raw;
 
 use std::cell::UnsafeCell;
 use std::fmt;
+use std::panic::Location;
 use std::sync::Arc;
 
 use marmot_wait::park;
 
 use crate::fatal::fatal;
+use crate::holder::Guard;
 use raw::RawMutex;
 
 pub use guard::{MutexGuard, OwnedMutexGuard};
@@ -117,8 +119,11 @@ impl<T: ?Sized> Mutex<T> {
     /// ```
     #[inline]
     #[must_use]
+    #[track_caller]
     pub fn try_lock(&self) -> Option<MutexGuard<'_, T>> {
-        self.raw.try_lock().then(|| MutexGuard::new(self))
+        self.raw
+            .try_lock(Guard::Borrowed, Location::caller())
+            .then(|| MutexGuard::new(self))
     }
 
     /// As [`lock`](Mutex::lock), with a guard that keeps the mutex alive and borrows nothing.
@@ -147,9 +152,10 @@ impl<T: ?Sized> Mutex<T> {
 
     /// As [`try_lock`](Mutex::try_lock), with a guard that keeps the mutex alive.
     #[must_use]
+    #[track_caller]
     pub fn try_lock_owned(self: &Arc<Self>) -> Option<OwnedMutexGuard<T>> {
         self.raw
-            .try_lock()
+            .try_lock(Guard::Owned, Location::caller())
             .then(|| OwnedMutexGuard::new(Arc::clone(self)))
     }
 
@@ -195,10 +201,28 @@ impl<T: ?Sized> Mutex<T> {
         self.raw.is_locked()
     }
 
-    /// The number of the goroutine that holds the lock; 0 if nobody does, or a plain thread.
+    /// The number of the goroutine that took the lock; 0 if nobody has, or a plain thread.
     #[must_use]
     pub fn holder(&self) -> u64 {
         self.raw.holder()
+    }
+
+    /// The line of the program where the lock was taken, if somebody holds it.
+    ///
+    /// A hint, for reports: at the moment of a change of hands it may be that of the last holder.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// let mutex = marmot_sync::Mutex::new(1);
+    /// assert!(mutex.locked_at().is_none());
+    /// let guard = mutex.try_lock();
+    /// assert_eq!(mutex.locked_at().expect("locked").line(), line!() - 1);
+    /// # drop(guard);
+    /// ```
+    #[must_use]
+    pub fn locked_at(&self) -> Option<&'static Location<'static>> {
+        self.raw.locked_at()
     }
 
     /// The value, reached through a borrow that proves that nobody else can.

@@ -8,6 +8,7 @@
 //! (`a_lock_handed_to_one_that_leaves_is_handed_on` hangs).
 
 use std::future::{Future, poll_fn};
+use std::panic::Location;
 use std::pin::pin;
 use std::sync::Arc;
 use std::task::Poll;
@@ -17,6 +18,7 @@ use loom::future::block_on;
 use loom::thread;
 
 use super::raw::RawMutex;
+use crate::holder::Guard;
 use crate::line::Place;
 use crate::loom::model_time;
 
@@ -71,7 +73,7 @@ impl Future for Wait<'_> {
 
     fn poll(mut self: std::pin::Pin<&mut Self>, cx: &mut std::task::Context<'_>) -> Poll<()> {
         let raw = self.raw;
-        raw.poll_lock(&mut self.place, cx)
+        raw.poll_lock(Guard::Borrowed, &mut self.place, cx)
     }
 }
 
@@ -114,7 +116,7 @@ fn one_that_only_tries_is_alone_inside_too() {
         let guarded = Guarded::new();
         let there = Arc::clone(&guarded);
         let other = thread::spawn(move || {
-            let got = there.raw.try_lock();
+            let got = there.raw.try_lock(Guard::Borrowed, Location::caller());
             if got {
                 there.add_one_and_unlock();
             }
@@ -131,7 +133,7 @@ fn one_that_only_tries_is_alone_inside_too() {
 fn a_waiter_that_leaves_does_not_take_the_wake_up_with_it() {
     loom::model(|| {
         let guarded = Guarded::new();
-        assert!(guarded.raw.try_lock());
+        assert!(guarded.raw.try_lock(Guard::Borrowed, Location::caller()));
         let leaving = Arc::clone(&guarded);
         let leaver = thread::spawn(move || {
             if try_for_a_moment(&leaving) {
@@ -147,7 +149,7 @@ fn a_waiter_that_leaves_does_not_take_the_wake_up_with_it() {
         leaver.join().unwrap();
         waiter.join().unwrap();
         assert!(guarded.value() >= 2);
-        assert!(guarded.raw.try_lock());
+        assert!(guarded.raw.try_lock(Guard::Borrowed, Location::caller()));
     });
 }
 
@@ -155,7 +157,7 @@ fn a_waiter_that_leaves_does_not_take_the_wake_up_with_it() {
 fn a_lock_handed_to_one_that_leaves_is_handed_on() {
     loom::model(|| {
         let guarded = Guarded::new();
-        assert!(guarded.raw.try_lock());
+        assert!(guarded.raw.try_lock(Guard::Borrowed, Location::caller()));
         let leaving = Arc::clone(&guarded);
         let leaver = thread::spawn(move || {
             if try_for_a_moment(&leaving) {
@@ -174,6 +176,6 @@ fn a_lock_handed_to_one_that_leaves_is_handed_on() {
         guarded.add_one_and_unlock();
         leaver.join().unwrap();
         waiter.join().unwrap();
-        assert!(guarded.raw.try_lock());
+        assert!(guarded.raw.try_lock(Guard::Borrowed, Location::caller()));
     });
 }

@@ -11,6 +11,10 @@
 //!                                                       woken, and not yet the holder
 //! ```
 //!
+//! Whoever sets `LOCKED` puts the number of its goroutine beside it, so that who holds the lock
+//! is known in the same instant. While somebody is queued the number also stands in the table
+//! of what is held (`marmot_wait::held`): the announcer writes it there, then each new holder.
+//!
 //! `QUEUED` says that the line is not empty. It changes only under the line's lock, and while
 //! it is set `LOCKED` is given back only under that lock: so a waiter that has enlisted
 //! cannot be overlooked.
@@ -24,15 +28,34 @@
 
 use std::task::{Context, Poll, Waker};
 
+use std::panic::Location;
+use std::ptr;
+
+use marmot_wait::held::Holder;
 use marmot_wait::{Key, WaitQueue, WaitReason, budget, note};
 
+use crate::holder::{Guard, HolderRow, LockedAt};
 use crate::line::{Place, enter, rearm};
-use crate::loom::{AtomicUsize, Holder, InnerMutex, Ordering, now_ns};
+use crate::loom::{AtomicU64, InnerMutex, Ordering, now_ns};
 
 /// Somebody holds the lock.
-const LOCKED: usize = 1;
+const LOCKED: u64 = 1;
 /// Somebody is in the line.
-const QUEUED: usize = 2;
+const QUEUED: u64 = 2;
+/// Who holds it does so with a guard that is made to be moved to other goroutines.
+const MOVABLE: u64 = 4;
+/// The number of the goroutine that holds it.
+const GOROUTINE: u32 = 3;
+
+/// The word while the present goroutine holds the lock with such a guard.
+#[inline]
+fn locked(guard: Guard) -> u64 {
+    let how = match guard {
+        Guard::Borrowed => LOCKED,
+        Guard::Owned => LOCKED | MOVABLE,
+    };
+    note::goroutine() << GOROUTINE | how
+}
 
 /// How long one waits, in nanoseconds, before the lock is handed over. Go's value
 /// (`starvationThresholdNs`).
@@ -42,14 +65,19 @@ struct Waiter {
     /// `None` once it has been woken and not polled since.
     waker: Option<Waker>,
     since_ns: u64,
+    /// The word once it holds the lock.
+    locked: u64,
+    /// The line of the program that waits.
+    place: &'static Location<'static>,
     /// It holds the lock; its entry is out of the line.
     handed: bool,
 }
 
 pub(crate) struct RawMutex {
-    state: AtomicUsize,
-    /// Which goroutine locked it last: a hint for dumps, written by the holder.
-    holder: Holder,
+    state: AtomicU64,
+    /// Where it was locked last: for reports, written by the holder.
+    locked_at: LockedAt,
+    row: HolderRow,
     /// Those who wait. Under this lock no waker is called, cloned or dropped.
     line: InnerMutex<WaitQueue<Waiter>>,
 }
@@ -58,30 +86,32 @@ impl RawMutex {
     const_fn! {
         pub(crate) const fn new() -> RawMutex {
             RawMutex {
-                state: AtomicUsize::new(0),
-                holder: Holder::new(0),
+                state: AtomicU64::new(0),
+                locked_at: LockedAt::new(),
+                row: HolderRow::new(),
                 line: InnerMutex::new(WaitQueue::new()),
             }
         }
     }
 
     #[inline]
-    pub(crate) fn try_lock(&self) -> bool {
+    pub(crate) fn try_lock(&self, guard: Guard, place: &'static Location<'static>) -> bool {
+        let locked = locked(guard);
         // ORDERING: Acquire pairs with the Release of the `unlock` whose 0 it reads, so that
         // this holder sees what the last one wrote. A failure decides nothing.
         let free = self
             .state
-            .compare_exchange(0, LOCKED, Ordering::Acquire, Ordering::Relaxed);
-        if free.is_err() && !self.barge() {
+            .compare_exchange(0, locked, Ordering::Acquire, Ordering::Relaxed);
+        if free.is_err() && !self.barge(locked, place) {
             return false;
         }
-        self.remember_holder();
+        self.locked_at.set(place);
         true
     }
 
     /// Takes the lock past those in the line, if nobody holds it.
     #[cold]
-    fn barge(&self) -> bool {
+    fn barge(&self, locked: u64, place: &'static Location<'static>) -> bool {
         // ORDERING: Relaxed, only the guess for the exchange below.
         let mut state = self.state.load(Ordering::Relaxed);
         while state & LOCKED == 0 {
@@ -89,31 +119,29 @@ impl RawMutex {
             // Release, or by a read-modify-write that carries it on.
             match self.state.compare_exchange_weak(
                 state,
-                state | LOCKED,
+                state | locked,
                 Ordering::Acquire,
                 Ordering::Relaxed,
             ) {
-                Ok(_) => return true,
+                Ok(_) => {
+                    self.row.set(holder_of(locked, Some(place)));
+                    return true;
+                }
                 Err(now) => state = now,
             }
         }
         false
     }
 
-    #[inline]
-    fn remember_holder(&self) {
-        // ORDERING: Relaxed, a number for dumps; nothing is read through it.
-        self.holder.store(note::goroutine(), Ordering::Relaxed);
-    }
-
     /// Which goroutine holds the lock; 0 if none does or a plain thread.
     pub(crate) fn holder(&self) -> u64 {
-        if self.is_locked() {
-            // ORDERING: Relaxed, as in `remember_holder`.
-            self.holder.load(Ordering::Relaxed)
-        } else {
-            0
-        }
+        // ORDERING: Relaxed, the answer may be old when the caller reads it.
+        self.state.load(Ordering::Relaxed) >> GOROUTINE
+    }
+
+    /// Where it was locked, if somebody holds it.
+    pub(crate) fn locked_at(&self) -> Option<&'static Location<'static>> {
+        self.locked_at.get().filter(|_| self.is_locked())
     }
 
     pub(crate) fn is_locked(&self) -> bool {
@@ -122,27 +150,36 @@ impl RawMutex {
     }
 
     #[inline]
-    pub(crate) fn poll_lock(&self, place: &mut Place, cx: &mut Context<'_>) -> Poll<()> {
+    pub(crate) fn poll_lock(
+        &self,
+        guard: Guard,
+        place: &mut Place,
+        cx: &mut Context<'_>,
+    ) -> Poll<()> {
         if place.key.is_none() {
             std::task::ready!(budget::poll_proceed(cx));
-            if self.try_lock() {
+            if self.try_lock(guard, place.caller()) {
                 return Poll::Ready(());
             }
         }
-        self.poll_lock_slow(place, cx)
+        self.poll_lock_slow(locked(guard), place, cx)
     }
 
     #[cold]
-    fn poll_lock_slow(&self, place: &mut Place, cx: &mut Context<'_>) -> Poll<()> {
+    fn poll_lock_slow(&self, locked: u64, place: &mut Place, cx: &mut Context<'_>) -> Poll<()> {
         let mut waker = Some(cx.waker().clone());
         let gone;
         let mut line = enter(&self.line);
         let entry = place.key.and_then(|key| line.get_mut(key));
-        if entry.is_some_and(|waiter| waiter.handed) || self.lock_or_announce() {
+        let handed = entry.is_some_and(|waiter| waiter.handed);
+        if handed || self.lock_or_announce(locked, place.caller()) {
             gone = place.key.take().and_then(|key| self.leave(&mut line, key));
             drop(line);
             drop(gone);
-            self.remember_holder();
+            self.locked_at.set(place.caller());
+            if handed {
+                self.row.set(holder_of(locked, Some(place.caller())));
+            }
             return Poll::Ready(());
         }
         match place.key.and_then(|key| line.get_mut(key)) {
@@ -152,34 +189,47 @@ impl RawMutex {
                 place.key = Some(line.push_back(Waiter {
                     waker: waker.take(),
                     since_ns: now_ns(),
+                    locked,
+                    place: place.caller(),
                     handed: false,
                 }));
             }
         }
         drop(line);
-        place.pending(WaitReason::MutexLock, self)
+        // ORDERING: Relaxed: if it is this goroutine it is not old, and else it does not matter.
+        let holder = holder_of(self.state.load(Ordering::Relaxed), None);
+        place.pending_for(WaitReason::MutexLock, self, cx.waker(), holder.certain())
     }
 
     /// Takes the lock if it is free, else says that somebody waits. Under the line's lock.
-    fn lock_or_announce(&self) -> bool {
+    fn lock_or_announce(&self, locked: u64, place: &'static Location<'static>) -> bool {
         // ORDERING: Relaxed, only the guess for the exchange below; and if it already says
         // LOCKED|QUEUED it is not old, since that state is only left under the line's lock.
         let mut state = self.state.load(Ordering::Relaxed);
         loop {
             let free = state & LOCKED == 0;
-            let next = if free { state | LOCKED } else { state | QUEUED };
+            let next = if free { state | locked } else { state | QUEUED };
             if next == state {
                 return false;
             }
+            if !free {
+                self.row.take(ptr::from_ref(self).addr());
+            }
             // ORDERING: Acquire as in `try_lock` when it takes the lock; when it announces,
-            // the line's lock publishes the entry that follows.
-            match self.state.compare_exchange_weak(
-                state,
-                next,
-                Ordering::Acquire,
-                Ordering::Relaxed,
-            ) {
-                Ok(_) => return free,
+            // the line's lock publishes the entry that follows, and Release the row to
+            // whoever sees QUEUED and barges.
+            match self
+                .state
+                .compare_exchange_weak(state, next, Ordering::AcqRel, Ordering::Relaxed)
+            {
+                Ok(_) if free => {
+                    self.row.set(holder_of(locked, Some(place)));
+                    return true;
+                }
+                Ok(_) => {
+                    self.row.set(holder_of(state, self.locked_at.get()));
+                    return false;
+                }
                 Err(now) => state = now,
             }
         }
@@ -198,12 +248,16 @@ impl RawMutex {
 
     #[inline]
     pub(crate) fn unlock(&self) {
+        // ORDERING: Relaxed, only the guess for the exchange below.
+        let state = self.state.load(Ordering::Relaxed);
         // ORDERING: Release pairs with the Acquire of the next `try_lock`: without it the
         // next holder could miss what this one wrote.
-        let alone = self
-            .state
-            .compare_exchange(LOCKED, 0, Ordering::Release, Ordering::Relaxed);
-        if alone.is_err() {
+        if state & QUEUED != 0
+            || self
+                .state
+                .compare_exchange(state, 0, Ordering::Release, Ordering::Relaxed)
+                .is_err()
+        {
             self.unlock_slow();
         }
     }
@@ -220,10 +274,12 @@ impl RawMutex {
             Some((_, front)) if now_ns().saturating_sub(front.since_ns) >= STARVING_NS => {
                 front.handed = true;
                 let waker = front.waker.take();
-                self.hand_off(&mut line);
+                let (locked, place) = (front.locked, front.place);
+                self.hand_off(&mut line, locked, place);
                 waker
             }
             Some((_, front)) => {
+                self.row.set(Holder::NONE);
                 // ORDERING: Release as in `unlock`, for whoever barges.
                 self.state.store(QUEUED, Ordering::Release);
                 front.waker.take()
@@ -236,13 +292,21 @@ impl RawMutex {
     }
 
     /// Leaves the lock taken, for the one at the front, which leaves the line.
-    fn hand_off(&self, line: &mut WaitQueue<Waiter>) {
+    fn hand_off(
+        &self,
+        line: &mut WaitQueue<Waiter>,
+        locked: u64,
+        place: &'static Location<'static>,
+    ) {
         line.detach_front();
-        if line.is_empty() {
-            // ORDERING: Relaxed: the new holder learns of it, and of what was written
-            // before, through the line's lock.
-            self.state.store(LOCKED, Ordering::Relaxed);
-        }
+        let queued = if line.is_empty() { 0 } else { QUEUED };
+        self.row.set(Holder {
+            granted: true,
+            ..holder_of(locked, Some(place))
+        });
+        // ORDERING: Relaxed: the new holder learns of it, and of what was written before,
+        // through the line's lock.
+        self.state.store(locked | queued, Ordering::Relaxed);
     }
 
     /// A waiting future is dropped: what it was given goes on to the next.
@@ -264,5 +328,15 @@ impl RawMutex {
         if let Some(waker) = waker {
             waker.wake();
         }
+    }
+}
+
+/// What the table of what is held says of this state.
+fn holder_of(state: u64, place: Option<&'static Location<'static>>) -> Holder {
+    Holder {
+        goroutine: state >> GOROUTINE,
+        place,
+        movable: state & MOVABLE != 0,
+        granted: false,
     }
 }

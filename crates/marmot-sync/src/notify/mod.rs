@@ -1,10 +1,17 @@
 //! Telling one waiter, or all, that something happened.
 //!
 //! ```text
-//!   notify_one:      somebody in line ─▶ told; nobody ─▶ a permit is left (one at most)
-//!   notify_waiters:  everybody in line, and everybody who has asked to be told, is told
-//!   notified:        a permit ─▶ taken; else join the line
+//!   word = rounds * 4 + PERMIT + QUEUED          (never both of the two)
+//!
+//!   notify_one:      QUEUED ─▶ the first in line is told; else ── CAS ──▶ PERMIT (one at most)
+//!   notify_waiters:  one round more; everybody in line, and everybody who asked to be told
+//!                    before this round, is told
+//!   notified:        the round has changed ─▶ told; PERMIT ── CAS ──▶ taken;
+//!                    else set QUEUED, join the line
 //! ```
+//!
+//! `QUEUED` says that the line is not empty; it changes under the line's lock only. While it
+//! is set nobody leaves a permit, so a waiter that has enlisted cannot be overlooked.
 //!
 //! After tokio's type of that name, which Go's programs write as a channel of capacity one.
 
@@ -21,6 +28,13 @@ use marmot_wait::{Key, WaitQueue, WaitReason, WakeList, budget, park};
 use crate::line::{Place, enter, rearm};
 use crate::loom::{AtomicU64, InnerMutex, Ordering};
 
+/// Somebody is in the line.
+const QUEUED: u64 = 1;
+/// A notification that nobody has taken yet.
+const PERMIT: u64 = 2;
+/// How often everybody was told is counted in these.
+const ROUND: u64 = 4;
+
 /// How a waiter was told.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Told {
@@ -35,26 +49,12 @@ struct Waiter {
     told: Told,
 }
 
-struct State {
-    /// A notification that nobody has taken yet.
-    permit: bool,
-    line: WaitQueue<Waiter>,
-}
-
-impl State {
-    const fn new() -> State {
-        State {
-            permit: false,
-            line: WaitQueue::new(),
-        }
-    }
-
-    /// Takes the first out of the line and gives its waker.
-    fn tell(&mut self, how: Told) -> Option<Option<Waker>> {
-        let (_, waiter) = self.line.detach_front()?;
-        waiter.told = how;
-        Some(waiter.waker.take())
-    }
+/// What a waiter that comes finds.
+enum Found {
+    /// It is told already.
+    Told,
+    /// It has to join the line.
+    Nothing,
 }
 
 /// Tells one waiter, or all of them, that something happened.
@@ -71,10 +71,9 @@ impl State {
 /// # });
 /// ```
 pub struct Notify {
-    /// How often everybody was told.
-    rounds: AtomicU64,
-    /// Under this lock no waker is called, cloned or dropped.
-    state: InnerMutex<State>,
+    word: AtomicU64,
+    /// Those who wait. Under this lock no waker is called, cloned or dropped.
+    line: InnerMutex<WaitQueue<Waiter>>,
 }
 
 impl Notify {
@@ -83,8 +82,8 @@ impl Notify {
         #[must_use]
         pub const fn new() -> Notify {
             Notify {
-                rounds: AtomicU64::new(0),
-                state: InnerMutex::new(State::new()),
+                word: AtomicU64::new(0),
+                line: InnerMutex::new(WaitQueue::new()),
             }
         }
     }
@@ -99,13 +98,14 @@ impl Notify {
     ///
     /// A dropped future leaves the line; what `notify_one` had told it goes to the next, or
     /// stays for whoever comes.
+    #[inline]
     #[track_caller]
     pub fn notified(&self) -> Notified<'_> {
         Notified {
             notify: self,
             // ORDERING: Acquire pairs with the Release in `notify_waiters`: who knows of a
             // round is not told of it again.
-            round: self.rounds.load(Ordering::Acquire),
+            round: self.word.load(Ordering::Acquire) / ROUND,
             place: Place::new(),
         }
     }
@@ -119,14 +119,43 @@ impl Notify {
     /// Tells the one that has waited longest; if nobody waits, the next one to come.
     ///
     /// Several calls while nobody waits are one.
+    #[inline]
     pub fn notify_one(&self) {
-        let mut state = enter(&self.state);
-        let told = state.tell(Told::One);
-        if told.is_none() {
-            state.permit = true;
+        // ORDERING: Relaxed, only the guess for the exchange below.
+        let mut word = self.word.load(Ordering::Relaxed);
+        while word & QUEUED == 0 {
+            // ORDERING: Release publishes what came before to whoever takes the permit, also
+            // where there was one already: it stands for both calls.
+            match self.word.compare_exchange_weak(
+                word,
+                word | PERMIT,
+                Ordering::Release,
+                Ordering::Relaxed,
+            ) {
+                Ok(_) => return,
+                Err(now) => word = now,
+            }
         }
-        drop(state);
-        if let Some(waker) = told.flatten() {
+        self.notify_first();
+    }
+
+    /// Somebody waits, or did a moment ago.
+    #[cold]
+    fn notify_first(&self) {
+        let mut line = enter(&self.line);
+        let Some((_, first)) = line.detach_front() else {
+            drop(line);
+            // The last one has left, and QUEUED with it.
+            return self.notify_one();
+        };
+        first.told = Told::One;
+        let waker = first.waker.take();
+        if line.is_empty() {
+            // ORDERING: Relaxed: a read-modify-write, which carries on the Releases before.
+            self.word.fetch_and(!QUEUED, Ordering::Relaxed);
+        }
+        drop(line);
+        if let Some(waker) = waker {
             waker.wake();
         }
     }
@@ -134,50 +163,91 @@ impl Notify {
     /// Tells everybody who waits now, and nobody who comes later.
     pub fn notify_waiters(&self) {
         let mut owed = WakeList::new();
-        let mut state = enter(&self.state);
-        // ORDERING: Release pairs with the Acquires in `notified` and `poll_first`: who sees
-        // the round sees what came before it.
-        self.rounds.fetch_add(1, Ordering::Release);
-        while let Some(waker) = state.tell(Told::All) {
-            if let Some(waker) = waker {
+        let mut line = enter(&self.line);
+        // ORDERING: Release pairs with the Acquires in `notified` and `look`: who sees the
+        // round sees what came before it.
+        self.word.fetch_add(ROUND, Ordering::Release);
+        while let Some((_, waiter)) = line.detach_front() {
+            waiter.told = Told::All;
+            if let Some(waker) = waiter.waker.take() {
                 owed.push(waker);
             }
         }
-        drop(state);
+        // ORDERING: Relaxed, as in `notify_first`.
+        self.word.fetch_and(!QUEUED, Ordering::Relaxed);
+        drop(line);
         owed.wake_all();
     }
 
+    /// Takes what there is for one who knows of so many rounds. If there is nothing it says
+    /// that somebody waits, where that is asked for: under the line's lock only.
+    #[inline]
+    fn look(&self, round: u64, enlist: bool) -> Found {
+        // ORDERING: Acquire pairs with the Release in `notify_waiters`; under the lock, so a
+        // round is either seen here or finds the entry made after it.
+        let mut word = self.word.load(Ordering::Acquire);
+        loop {
+            if word / ROUND != round {
+                return Found::Told;
+            }
+            let next = match (word & PERMIT != 0, enlist) {
+                (true, _) => word & !PERMIT,
+                (false, true) => word | QUEUED,
+                (false, false) => return Found::Nothing,
+            };
+            // ORDERING: Acquire pairs with the Release in `notify_one` whose permit is taken,
+            // and with a round that is seen by the failure. Announcing publishes nothing;
+            // what follows is published by the line's lock.
+            match self
+                .word
+                .compare_exchange_weak(word, next, Ordering::Acquire, Ordering::Acquire)
+            {
+                Ok(_) if word & PERMIT != 0 => return Found::Told,
+                Ok(_) => return Found::Nothing,
+                Err(now) => word = now,
+            }
+        }
+    }
+
+    #[inline]
     fn poll_first(&self, round: u64, place: &mut Place, cx: &mut Context<'_>) -> Poll<()> {
         ready!(budget::poll_proceed(cx));
+        match self.look(round, false) {
+            Found::Told => Poll::Ready(()),
+            Found::Nothing => self.enlist(round, place, cx),
+        }
+    }
+
+    #[cold]
+    fn enlist(&self, round: u64, place: &mut Place, cx: &mut Context<'_>) -> Poll<()> {
         let waker = cx.waker().clone();
-        let mut state = enter(&self.state);
-        // ORDERING: Acquire as in `notified`; under the lock, so a round is either seen here
-        // or finds the entry made below.
-        if self.rounds.load(Ordering::Acquire) != round || std::mem::take(&mut state.permit) {
-            drop(state);
+        let mut line = enter(&self.line);
+        if let Found::Told = self.look(round, true) {
+            drop(line);
             return Poll::Ready(());
         }
         budget::refund();
-        place.key = Some(state.line.push_back(Waiter {
+        place.key = Some(line.push_back(Waiter {
             waker: Some(waker),
             told: Told::NotYet,
         }));
-        drop(state);
+        drop(line);
         place.pending(WaitReason::Notify, self)
     }
 
+    #[cold]
     fn poll_again(&self, key: Key, place: &mut Place, cx: &mut Context<'_>) -> Poll<()> {
         let mut waker = Some(cx.waker().clone());
-        let mut state = enter(&self.state);
-        match state.line.get_mut(key) {
+        let mut line = enter(&self.line);
+        match line.get_mut(key) {
             Some(waiter) if waiter.told == Told::NotYet => {
                 rearm(&mut waiter.waker, &mut waker);
-                drop(state);
+                drop(line);
                 place.pending(WaitReason::Notify, self)
             }
             _ => {
                 // Its waker was taken when it was told: nothing is dropped here.
-                state.line.remove(key);
+                line.remove(key);
                 place.key = None;
                 Poll::Ready(())
             }
@@ -186,8 +256,13 @@ impl Notify {
 
     #[cold]
     fn abandon(&self, key: Key) {
-        // The lock is released at the end of this statement, before the entry is dropped.
-        let gone = enter(&self.state).line.remove(key);
+        let mut line = enter(&self.line);
+        let gone = line.remove(key);
+        if line.is_empty() {
+            // ORDERING: Relaxed, as in `notify_first`.
+            self.word.fetch_and(!QUEUED, Ordering::Relaxed);
+        }
+        drop(line);
         if gone.is_some_and(|waiter| waiter.told == Told::One) {
             self.notify_one();
         }
@@ -202,10 +277,9 @@ impl Default for Notify {
 
 impl fmt::Debug for Notify {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (permit, waiting) = {
-            let state = enter(&self.state);
-            (state.permit, state.line.len())
-        };
+        // ORDERING: Relaxed, the answer may be old when the caller reads it.
+        let permit = self.word.load(Ordering::Relaxed) & PERMIT != 0;
+        let waiting = enter(&self.line).len();
         f.debug_struct("Notify")
             .field("permit", &permit)
             .field("waiting", &waiting)
@@ -228,6 +302,7 @@ pub struct Notified<'a> {
 impl Future for Notified<'_> {
     type Output = ();
 
+    #[inline]
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
         let this = &mut *self;
         match this.place.key {
@@ -238,6 +313,7 @@ impl Future for Notified<'_> {
 }
 
 impl Drop for Notified<'_> {
+    #[inline]
     fn drop(&mut self) {
         if let Some(key) = self.place.key.take() {
             self.notify.abandon(key);

@@ -3,17 +3,103 @@
 //! Planted bugs and the models that find them: `abandon` that passes nothing on
 //! (`what_one_that_leaves_was_told_reaches_the_other`: hangs); a first poll that does not look
 //! at the rounds again under the lock (`a_round_is_not_missed_between_making_and_polling`:
-//! hangs).
+//! hangs); Relaxed in the exchange of `notify_one` or of `look`
+//! (`a_permit_shows_what_came_before_it`); Relaxed in `notify_waiters`, or in the loads of
+//! `look` (`a_round_shows_what_came_before_it`); a waiter that enlists without setting QUEUED
+//! (all hang); one that leaves and leaves QUEUED behind
+//! (`what_one_that_leaves_was_told_reaches_the_other`: for ever in `notify_one`).
 
 use std::future::{Future, poll_fn};
 use std::pin::pin;
 use std::sync::Arc;
 use std::task::Poll;
 
+use loom::cell::UnsafeCell;
 use loom::future::block_on;
 use loom::thread;
 
 use super::Notify;
+
+/// A cell that loom watches, and that a notification publishes.
+struct Message {
+    notify: Notify,
+    text: UnsafeCell<u32>,
+}
+
+// SAFETY: loom's cell reports every access that the notification does not order.
+#[expect(unsafe_code, reason = "lets loom watch a cell from several threads")]
+unsafe impl Sync for Message {}
+
+impl Message {
+    fn new() -> Arc<Message> {
+        Arc::new(Message {
+            notify: Notify::new(),
+            text: UnsafeCell::new(0),
+        })
+    }
+
+    #[expect(unsafe_code, reason = "loom's cell gives pointers")]
+    fn write(&self) {
+        self.text.with_mut(|text| {
+            // SAFETY: nobody reads before the notification; loom checks it.
+            unsafe { *text = 1 }
+        });
+    }
+
+    #[expect(unsafe_code, reason = "loom's cell gives pointers")]
+    fn read(&self) -> u32 {
+        self.text.with(|text| {
+            // SAFETY: the writer has told us that it is done; loom checks it.
+            unsafe { *text }
+        })
+    }
+}
+
+#[test]
+fn a_permit_shows_what_came_before_it() {
+    loom::model(|| {
+        let message = Message::new();
+        let there = Arc::clone(&message);
+        let teller = thread::spawn(move || {
+            there.write();
+            there.notify.notify_one();
+        });
+        block_on(message.notify.notified());
+        assert_eq!(message.read(), 1);
+        teller.join().unwrap();
+    });
+}
+
+#[test]
+fn a_round_shows_what_came_before_it() {
+    loom::model(|| {
+        let message = Message::new();
+        let wait = message.notify.notified();
+        let there = Arc::clone(&message);
+        let teller = thread::spawn(move || {
+            there.write();
+            there.notify.notify_waiters();
+        });
+        block_on(wait);
+        assert_eq!(message.read(), 1);
+        teller.join().unwrap();
+    });
+}
+
+#[test]
+fn two_permits_at_once_are_one_that_shows_both() {
+    loom::model(|| {
+        let message = Message::new();
+        message.notify.notify_one();
+        let there = Arc::clone(&message);
+        let teller = thread::spawn(move || there.notify.notify_one());
+        block_on(message.notify.notified());
+        teller.join().unwrap();
+        // The second call found the permit still there, or left another one.
+        let mut left = pin!(message.notify.notified());
+        block_on(poll_fn(|cx| Poll::Ready(left.as_mut().poll(cx).is_ready())));
+    });
+}
 
 #[test]
 fn what_one_that_leaves_was_told_reaches_the_other() {

@@ -160,8 +160,9 @@ impl<T> OnceCell<T> {
     /// # Errors
     ///
     /// Gives it back if there is one already, or one is being made.
+    #[track_caller]
     pub fn set(&self, value: T) -> Result<(), T> {
-        match self.once.try_begin() {
+        match self.once.try_begin(Location::caller()) {
             Some(turn) => {
                 self.fill(turn, value);
                 Ok(())

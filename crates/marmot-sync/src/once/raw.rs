@@ -15,26 +15,50 @@ use std::panic::Location;
 use std::pin::Pin;
 use std::task::{Context, Poll, Waker};
 
-use marmot_wait::{Key, WaitQueue, WaitReason, WakeList};
+use std::ptr;
 
+use marmot_wait::held::{Holder, Row};
+use marmot_wait::{Key, WaitQueue, WaitReason, WakeList, note};
+
+use crate::holder::LockedAt;
 use crate::line::{Place, enter, rearm};
-use crate::loom::{AtomicUsize, InnerMutex, Ordering};
+use crate::loom::{AtomicU64, InnerMutex, Ordering};
 
-const NEW: usize = 0;
-const RUNNING: usize = 1;
-const DONE: usize = 2;
+const NEW: u64 = 0;
+/// Somebody does the work: the number of its goroutine stands above this.
+const RUNNING: u64 = 1;
+const DONE: u64 = 2;
+/// Where that number stands.
+const GOROUTINE: u32 = 2;
+
+/// The state while the present goroutine does the work.
+fn running() -> u64 {
+    note::goroutine() << GOROUTINE | RUNNING
+}
 
 struct Waiter {
     /// `None` once it has been taken out of the line.
     waker: Option<Waker>,
+    /// The state once it has the turn.
+    running: u64,
+    /// The line of the program that waits.
+    place: &'static Location<'static>,
     /// It is to do the work.
     turn: bool,
 }
 
+struct Line {
+    waiters: WaitQueue<Waiter>,
+    /// Who does the work, for the wait-for graph, while somebody waits for it.
+    row: Option<Row>,
+}
+
 pub(crate) struct RawOnce {
-    state: AtomicUsize,
+    state: AtomicU64,
+    /// Where the work was begun: for reports.
+    begun_at: LockedAt,
     /// Those who wait. Under this lock no waker is called, cloned or dropped.
-    line: InnerMutex<WaitQueue<Waiter>>,
+    line: InnerMutex<Line>,
 }
 
 /// The right and the duty to do the work. Dropped unfinished, it goes to the next in line.
@@ -50,11 +74,12 @@ impl Turn<'_> {
         let mut line = enter(&once.line);
         // ORDERING: Release publishes the work; pairs with the Acquire in `is_done`.
         once.state.store(DONE, Ordering::Release);
-        while let Some((_, waiter)) = line.detach_front() {
+        while let Some((_, waiter)) = line.waiters.detach_front() {
             if let Some(waker) = waiter.waker.take() {
                 owed.push(waker);
             }
         }
+        line.row = None;
         drop(line);
         owed.wake_all();
     }
@@ -70,8 +95,12 @@ impl RawOnce {
     const_fn! {
         pub(crate) const fn new() -> RawOnce {
             RawOnce {
-                state: AtomicUsize::new(NEW),
-                line: InnerMutex::new(WaitQueue::new()),
+                state: AtomicU64::new(NEW),
+                begun_at: LockedAt::new(),
+                line: InnerMutex::new(Line {
+                    waiters: WaitQueue::new(),
+                    row: None,
+                }),
             }
         }
     }
@@ -83,13 +112,27 @@ impl RawOnce {
     }
 
     /// The turn, if nobody has it and the work is not done.
-    pub(crate) fn try_begin(&self) -> Option<Turn<'_>> {
+    pub(crate) fn try_begin(&self, place: &'static Location<'static>) -> Option<Turn<'_>> {
         // ORDERING: Acquire pairs with the Release of `give_up`: what the one before has
         // left half done is seen.
         self.state
-            .compare_exchange(NEW, RUNNING, Ordering::Acquire, Ordering::Relaxed)
-            .ok()
-            .map(|_| Turn(self))
+            .compare_exchange(NEW, running(), Ordering::Acquire, Ordering::Relaxed)
+            .ok()?;
+        self.begun_at.set(place);
+        Some(Turn(self))
+    }
+
+    /// Says in the table of what is held who does the work. Under the line's lock.
+    fn tell_holder(&self, line: &mut Line, state: u64, granted: bool) {
+        let object = ptr::from_ref(self).addr();
+        line.row
+            .get_or_insert_with(|| Row::new(object))
+            .set(Holder {
+                goroutine: state >> GOROUTINE,
+                place: self.begun_at.get(),
+                movable: false,
+                granted,
+            });
     }
 
     /// Waits until the work is done (`None`) or ours to do.
@@ -106,11 +149,17 @@ impl RawOnce {
     }
 
     fn give_up(&self) {
-        let mut line = enter(&self.line);
-        let waker = match line.detach_front() {
+        let mut guard = enter(&self.line);
+        let line = &mut *guard;
+        let waker = match line.waiters.detach_front() {
             Some((_, next)) => {
                 next.turn = true;
-                next.waker.take()
+                let (waker, state) = (next.waker.take(), next.running);
+                self.begun_at.set(next.place);
+                // ORDERING: Relaxed: the next one learns of its turn through the line's lock.
+                self.state.store(state, Ordering::Relaxed);
+                self.tell_holder(line, state, true);
+                waker
             }
             None => {
                 // ORDERING: Release pairs with the Acquire in `try_begin`.
@@ -118,7 +167,7 @@ impl RawOnce {
                 None
             }
         };
-        drop(line);
+        drop(guard);
         if let Some(waker) = waker {
             waker.wake();
         }
@@ -132,16 +181,20 @@ impl RawOnce {
         cx: &mut Context<'_>,
     ) -> Poll<Option<Turn<'a>>> {
         let mut waker = Some(cx.waker().clone());
-        let mut line = enter(&self.line);
+        let mut guard = enter(&self.line);
+        let line = &mut *guard;
         match place.key {
-            Some(key) if !line.is_linked(key) => {
+            Some(key) if !line.waiters.is_linked(key) => {
                 // Its waker was taken with it out of the line: nothing is dropped here.
-                let turn = line.remove(key).is_some_and(|waiter| waiter.turn);
+                let turn = line.waiters.remove(key).is_some_and(|waiter| waiter.turn);
+                if turn {
+                    self.tell_holder(line, running(), false);
+                }
                 place.key = None;
                 return Poll::Ready(turn.then(|| Turn(self)));
             }
             Some(key) => {
-                if let Some(waiter) = line.get_mut(key) {
+                if let Some(waiter) = line.waiters.get_mut(key) {
                     rearm(&mut waiter.waker, &mut waker);
                 }
             }
@@ -150,23 +203,29 @@ impl RawOnce {
                 if self.is_done() {
                     return Poll::Ready(None);
                 }
-                if let Some(turn) = self.try_begin() {
+                if let Some(turn) = self.try_begin(place.caller()) {
                     return Poll::Ready(Some(turn));
                 }
-                place.key = Some(line.push_back(Waiter {
+                // ORDERING: Relaxed: it says RUNNING, which is only left under this lock.
+                self.tell_holder(line, self.state.load(Ordering::Relaxed), false);
+                place.key = Some(line.waiters.push_back(Waiter {
                     waker: waker.take(),
+                    running: running(),
+                    place: place.caller(),
                     turn: false,
                 }));
             }
         }
-        drop(line);
-        place.pending(reason, self)
+        drop(guard);
+        // ORDERING: Relaxed: if it is this goroutine it is not old, and else it does not matter.
+        let holder = self.state.load(Ordering::Relaxed) >> GOROUTINE;
+        place.pending_for(reason, self, cx.waker(), holder)
     }
 
     #[cold]
     fn abandon(&self, key: Key) {
         let mut line = enter(&self.line);
-        let gone = line.remove(key);
+        let gone = line.waiters.remove(key);
         drop(line);
         if gone.is_some_and(|waiter| waiter.turn) {
             self.give_up();
@@ -190,7 +249,7 @@ impl<'a> Future for Begin<'a> {
             if once.is_done() {
                 return Poll::Ready(None);
             }
-            if let Some(turn) = once.try_begin() {
+            if let Some(turn) = once.try_begin(self.place.caller()) {
                 return Poll::Ready(Some(turn));
             }
         }

@@ -9,6 +9,7 @@ use std::task::{Context, Poll, ready};
 use super::{
     OwnedRwLockReadGuard, OwnedRwLockWriteGuard, RwLock, RwLockReadGuard, RwLockWriteGuard,
 };
+use crate::holder::Guard;
 use crate::line::Place;
 
 /// A future: which lock, by reference or kept alive, which way in, which guard.
@@ -16,7 +17,7 @@ macro_rules! waits {
     (
         $(#[$doc:meta])*
         $name:ident $(<$life:lifetime>)?, $lock:ty, $guard:ty,
-        $poll:ident, $abandon:ident, $make:expr
+        $poll:ident $(($kind:expr))?, $abandon:ident, $make:expr
     ) => {
         $(#[$doc])*
         ///
@@ -48,7 +49,7 @@ macro_rules! waits {
             #[inline]
             fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<$guard> {
                 let this = &mut *self;
-                ready!(this.lock.raw.$poll(&mut this.place, cx));
+                ready!(this.lock.raw.$poll($($kind,)? &mut this.place, cx));
                 Poll::Ready($make(&this.lock))
             }
         }
@@ -81,7 +82,7 @@ waits! {
 waits! {
     /// Waits to write: what [`write`](RwLock::write) gives.
     Write<'a>, &'a RwLock<T>, RwLockWriteGuard<'a, T>,
-    poll_write, abandon_write, |lock: &&'a RwLock<T>| RwLockWriteGuard::new(lock)
+    poll_write(Guard::Borrowed), abandon_write, |lock: &&'a RwLock<T>| RwLockWriteGuard::new(lock)
 }
 
 waits! {
@@ -93,5 +94,5 @@ waits! {
 waits! {
     /// Waits to write and keeps the lock alive: what [`write_owned`](RwLock::write_owned) gives.
     WriteOwned, Arc<RwLock<T>>, OwnedRwLockWriteGuard<T>,
-    poll_write, abandon_write, |lock: &Arc<RwLock<T>>| OwnedRwLockWriteGuard::new(Arc::clone(lock))
+    poll_write(Guard::Owned), abandon_write, |lock: &Arc<RwLock<T>>| OwnedRwLockWriteGuard::new(Arc::clone(lock))
 }

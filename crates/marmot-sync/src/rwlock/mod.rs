@@ -14,11 +14,13 @@ mod raw;
 
 use std::cell::UnsafeCell;
 use std::fmt;
+use std::panic::Location;
 use std::sync::Arc;
 
 use marmot_wait::park;
 
 use crate::fatal::fatal;
+use crate::holder::Guard;
 use raw::RawRwLock;
 
 pub use guard::{RwLockReadGuard, RwLockWriteGuard};
@@ -129,8 +131,11 @@ impl<T: ?Sized> RwLock<T> {
     /// Takes the lock to write if nobody holds it or waits for it.
     #[inline]
     #[must_use]
+    #[track_caller]
     pub fn try_write(&self) -> Option<RwLockWriteGuard<'_, T>> {
-        self.raw.try_write().then(|| RwLockWriteGuard::new(self))
+        self.raw
+            .try_write(Guard::Borrowed, Location::caller())
+            .then(|| RwLockWriteGuard::new(self))
     }
 
     /// As [`read`](RwLock::read), with a guard that keeps the lock alive and borrows nothing.
@@ -165,9 +170,10 @@ impl<T: ?Sized> RwLock<T> {
 
     /// As [`try_write`](RwLock::try_write), with a guard that keeps the lock alive.
     #[must_use]
+    #[track_caller]
     pub fn try_write_owned(self: &Arc<Self>) -> Option<OwnedRwLockWriteGuard<T>> {
         self.raw
-            .try_write()
+            .try_write(Guard::Owned, Location::caller())
             .then(|| OwnedRwLockWriteGuard::new(Arc::clone(self)))
     }
 
@@ -221,10 +227,19 @@ impl<T: ?Sized> RwLock<T> {
         self.raw.unlock_write();
     }
 
-    /// The number of the goroutine that writes; 0 if nobody does, or a plain thread.
+    /// The number of the goroutine that took the lock to write; 0 if nobody has, or a plain
+    /// thread.
     #[must_use]
     pub fn holder(&self) -> u64 {
         self.raw.holder()
+    }
+
+    /// The line of the program where the lock was taken to write, if somebody writes.
+    ///
+    /// A hint, for reports: at the moment of a change of hands it may be that of the last writer.
+    #[must_use]
+    pub fn locked_at(&self) -> Option<&'static Location<'static>> {
+        self.raw.locked_at()
     }
 
     /// The value, reached through a borrow that proves that nobody else can.

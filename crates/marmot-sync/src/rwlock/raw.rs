@@ -1,7 +1,7 @@
 //! Who reads, who writes, and who gets in next.
 //!
 //! ```text
-//!   state = readers * READER + QUEUED + WRITER
+//!   state = readers * READER + QUEUED, or the writer's goroutine * READER + QUEUED + WRITER
 //!
 //!   read:    no WRITER and nobody in the line ── CAS ──▶ one reader more; else join the line
 //!   write:   state is 0 ── CAS ──▶ WRITER; else join the line, which holds back new readers
@@ -20,26 +20,73 @@
 //! After Go's `sync.RWMutex`: a writer that waits holds back new readers, and the readers
 //! that came while a writer was at work go before the next writer. Neither side starves.
 
+use std::panic::Location;
+use std::ptr;
 use std::task::{Context, Poll, Waker};
 
+use marmot_wait::held::Holder;
 use marmot_wait::{Key, WaitQueue, WaitReason, WakeList, budget, note};
 
+use crate::holder::{Guard, HolderRow, LockedAt};
 use crate::line::{Place, enter, rearm};
-use crate::loom::{AtomicUsize, Holder, InnerMutex, Ordering};
+use crate::loom::{AtomicU64, InnerMutex, Ordering};
 
 /// A writer holds the lock.
-const WRITER: usize = 1;
+const WRITER: u64 = 1;
 /// Somebody is in a line.
-const QUEUED: usize = 2;
-/// One reader.
-const READER: usize = 4;
+const QUEUED: u64 = 2;
+/// The writer's guard is made to be moved to other goroutines.
+const MOVABLE: u64 = 4;
+/// One reader; and while there is a writer, the unit of its goroutine's number.
+const READER: u64 = 8;
 
-/// A line of waiters; `None` instead of a waker: its owner has the lock.
-type Waiters = WaitQueue<Option<Waker>>;
+/// The state while the present goroutine writes with such a guard.
+#[inline]
+fn writing(guard: Guard) -> u64 {
+    let how = match guard {
+        Guard::Borrowed => WRITER,
+        Guard::Owned => WRITER | MOVABLE,
+    };
+    note::goroutine().wrapping_mul(READER) | how
+}
+
+/// What the table of what is held says of this state: of readers, which may be many, nothing.
+fn holder_of(state: u64, place: Option<&'static Location<'static>>) -> Holder {
+    if state & WRITER == 0 {
+        return Holder::NONE;
+    }
+    Holder {
+        goroutine: state / READER,
+        place,
+        movable: state & MOVABLE != 0,
+        granted: false,
+    }
+}
+
+/// The same, of a state that was given to one who waited and does not know it yet.
+fn granted(state: u64, place: Option<&'static Location<'static>>) -> Holder {
+    let holder = holder_of(state, place);
+    Holder {
+        granted: holder != Holder::NONE,
+        ..holder
+    }
+}
+
+/// A line of readers; `None` instead of a waker: its owner has the lock.
+type Readers = WaitQueue<Option<Waker>>;
+
+struct Writer {
+    /// `None` once it has the lock.
+    waker: Option<Waker>,
+    /// The state while it has.
+    writing: u64,
+    /// The line of the program that waits.
+    place: &'static Location<'static>,
+}
 
 struct Lines {
-    readers: Waiters,
-    writers: Waiters,
+    readers: Readers,
+    writers: WaitQueue<Writer>,
 }
 
 impl Lines {
@@ -51,7 +98,7 @@ impl Lines {
     }
 
     /// `QUEUED` if somebody is in line, else nothing.
-    fn queued(&self) -> usize {
+    fn queued(&self) -> u64 {
         if self.readers.is_empty() && self.writers.is_empty() {
             0
         } else {
@@ -60,29 +107,32 @@ impl Lines {
     }
 
     /// Takes all readers out of their line; how many there were, as part of the state.
-    fn admit_readers(&mut self, owed: &mut WakeList) -> usize {
+    fn admit_readers(&mut self, owed: &mut WakeList) -> u64 {
         let mut admitted = 0;
-        while admit_first(&mut self.readers, owed) {
+        while let Some((_, waker)) = self.readers.detach_front() {
+            if let Some(waker) = waker.take() {
+                owed.push(waker);
+            }
             admitted += READER;
         }
         admitted
     }
-}
 
-fn admit_first(line: &mut Waiters, owed: &mut WakeList) -> bool {
-    let Some((_, waker)) = line.detach_front() else {
-        return false;
-    };
-    if let Some(waker) = waker.take() {
-        owed.push(waker);
+    /// Takes the first writer out of its line; the state while it writes, and from where.
+    fn admit_writer(&mut self, owed: &mut WakeList) -> Option<(u64, &'static Location<'static>)> {
+        let (_, writer) = self.writers.detach_front()?;
+        if let Some(waker) = writer.waker.take() {
+            owed.push(waker);
+        }
+        Some((writer.writing, writer.place))
     }
-    true
 }
 
 pub(crate) struct RawRwLock {
-    state: AtomicUsize,
-    /// Which goroutine wrote last: a hint for dumps.
-    holder: Holder,
+    state: AtomicU64,
+    /// Where it was locked to write last: for reports, written by the writer.
+    locked_at: LockedAt,
+    row: HolderRow,
     /// Those who wait. Under this lock no waker is called, cloned or dropped.
     lines: InnerMutex<Lines>,
 }
@@ -91,8 +141,9 @@ impl RawRwLock {
     const_fn! {
         pub(crate) const fn new() -> RawRwLock {
             RawRwLock {
-                state: AtomicUsize::new(0),
-                holder: Holder::new(0),
+                state: AtomicU64::new(0),
+                locked_at: LockedAt::new(),
+                row: HolderRow::new(),
                 lines: InnerMutex::new(Lines::new()),
             }
         }
@@ -103,25 +154,33 @@ impl RawRwLock {
         self.state.load(Ordering::Relaxed) & WRITER != 0
     }
 
-    pub(crate) fn readers(&self) -> usize {
+    pub(crate) fn readers(&self) -> u64 {
         // ORDERING: Relaxed, the answer may be old when the caller reads it.
-        self.state.load(Ordering::Relaxed) / READER
-    }
-
-    /// Which goroutine writes; 0 if none does or a plain thread.
-    pub(crate) fn holder(&self) -> u64 {
-        if self.is_written() {
-            // ORDERING: Relaxed, a number for dumps; nothing is read through it.
-            self.holder.load(Ordering::Relaxed)
+        let state = self.state.load(Ordering::Relaxed);
+        if state & WRITER == 0 {
+            state / READER
         } else {
             0
         }
     }
 
-    #[inline]
-    fn remember_writer(&self) {
-        // ORDERING: Relaxed, as in `holder`.
-        self.holder.store(note::goroutine(), Ordering::Relaxed);
+    /// Which goroutine writes; 0 if none does or a plain thread.
+    pub(crate) fn holder(&self) -> u64 {
+        // ORDERING: Relaxed, the answer may be old when the caller reads it.
+        holder_of(self.state.load(Ordering::Relaxed), None).goroutine
+    }
+
+    /// Where the writer has locked it, if there is one.
+    pub(crate) fn locked_at(&self) -> Option<&'static Location<'static>> {
+        self.locked_at.get().filter(|_| self.is_written())
+    }
+
+    /// Waits; says for whom.
+    #[cold]
+    fn pending(&self, reason: WaitReason, place: &Place, cx: &Context<'_>) -> Poll<()> {
+        // ORDERING: Relaxed: if it is this goroutine it is not old, and else it does not matter.
+        let holder = holder_of(self.state.load(Ordering::Relaxed), None);
+        place.pending_for(reason, self, cx.waker(), holder.certain())
     }
 
     // ---- readers ----
@@ -185,7 +244,7 @@ impl RawRwLock {
             }
         }
         drop(lines);
-        place.pending(WaitReason::RwLockRead, self)
+        self.pending(WaitReason::RwLockRead, place, cx)
     }
 
     #[inline]
@@ -205,10 +264,12 @@ impl RawRwLock {
         // lock passes it on to the writer. If the state is anything else, the lines have
         // been served, or left, since.
         if self.state.load(Ordering::Acquire) == QUEUED
-            && admit_first(&mut lines.writers, &mut owed)
+            && let Some((writing, place)) = lines.admit_writer(&mut owed)
         {
+            self.row.set(granted(writing, Some(place)));
             // ORDERING: Relaxed: the writer learns of it through the lines' lock.
-            self.state.store(WRITER | lines.queued(), Ordering::Relaxed);
+            self.state
+                .store(writing | lines.queued(), Ordering::Relaxed);
         }
         drop(lines);
         owed.wake_all();
@@ -217,30 +278,35 @@ impl RawRwLock {
     // ---- writers ----
 
     #[inline]
-    pub(crate) fn try_write(&self) -> bool {
+    pub(crate) fn try_write(&self, guard: Guard, place: &'static Location<'static>) -> bool {
         // ORDERING: Acquire pairs with the Release of the last one out, reader or writer.
-        let free = self
-            .state
-            .compare_exchange(0, WRITER, Ordering::Acquire, Ordering::Relaxed);
+        let free =
+            self.state
+                .compare_exchange(0, writing(guard), Ordering::Acquire, Ordering::Relaxed);
         if free.is_ok() {
-            self.remember_writer();
+            self.locked_at.set(place);
         }
         free.is_ok()
     }
 
     #[inline]
-    pub(crate) fn poll_write(&self, place: &mut Place, cx: &mut Context<'_>) -> Poll<()> {
+    pub(crate) fn poll_write(
+        &self,
+        guard: Guard,
+        place: &mut Place,
+        cx: &mut Context<'_>,
+    ) -> Poll<()> {
         if place.key.is_none() {
             std::task::ready!(budget::poll_proceed(cx));
-            if self.try_write() {
+            if self.try_write(guard, place.caller()) {
                 return Poll::Ready(());
             }
         }
-        self.poll_write_slow(place, cx)
+        self.poll_write_slow(writing(guard), place, cx)
     }
 
     #[cold]
-    fn poll_write_slow(&self, place: &mut Place, cx: &mut Context<'_>) -> Poll<()> {
+    fn poll_write_slow(&self, writing: u64, place: &mut Place, cx: &mut Context<'_>) -> Poll<()> {
         let mut waker = Some(cx.waker().clone());
         let mut lines = enter(&self.lines);
         match place.key {
@@ -248,59 +314,73 @@ impl RawRwLock {
                 // Its waker was taken when it was admitted: nothing is dropped here.
                 lines.writers.remove(key);
                 place.key = None;
-                self.remember_writer();
+                self.locked_at.set(place.caller());
+                self.row.set(holder_of(writing, Some(place.caller())));
                 return Poll::Ready(());
             }
             Some(key) => {
-                if let Some(slot) = lines.writers.get_mut(key) {
-                    rearm(slot, &mut waker);
+                if let Some(writer) = lines.writers.get_mut(key) {
+                    rearm(&mut writer.waker, &mut waker);
                 }
             }
-            None if self.enter_or_announce(|state| (state == 0).then_some(WRITER)) => {
-                self.remember_writer();
+            None if self.enter_or_announce(|state| (state == 0).then_some(writing)) => {
+                self.locked_at.set(place.caller());
                 return Poll::Ready(());
             }
             None => {
                 budget::refund();
-                place.key = Some(lines.writers.push_back(waker.take()));
+                place.key = Some(lines.writers.push_back(Writer {
+                    waker: waker.take(),
+                    writing,
+                    place: place.caller(),
+                }));
             }
         }
         drop(lines);
-        place.pending(WaitReason::RwLockWrite, self)
+        self.pending(WaitReason::RwLockWrite, place, cx)
     }
 
     #[inline]
     pub(crate) fn unlock_write(&self) {
-        // ORDERING: Release pairs with the Acquire of whoever comes next.
-        let alone = self
-            .state
-            .compare_exchange(WRITER, 0, Ordering::Release, Ordering::Relaxed);
-        if alone.is_err() {
+        if !self.go_alone(0) {
             self.hand_on(0);
         }
     }
 
     /// The writer becomes a reader; those in line come in with it.
     pub(crate) fn downgrade(&self) {
-        // ORDERING: Release pairs with the Acquire of the readers that come next.
-        let alone =
-            self.state
-                .compare_exchange(WRITER, READER, Ordering::Release, Ordering::Relaxed);
-        if alone.is_err() {
+        if !self.go_alone(READER) {
             self.hand_on(READER);
         }
     }
 
+    /// The writer leaves this state behind, unless somebody is in line.
+    #[inline]
+    fn go_alone(&self, behind: u64) -> bool {
+        // ORDERING: Relaxed, only the guess for the exchange below.
+        let state = self.state.load(Ordering::Relaxed);
+        // ORDERING: Release pairs with the Acquire of whoever comes next.
+        state & QUEUED == 0
+            && self
+                .state
+                .compare_exchange(state, behind, Ordering::Release, Ordering::Relaxed)
+                .is_ok()
+    }
+
     /// A writer goes out, or stays as a reader (`kept`), and lets in whose turn it is.
     #[cold]
-    fn hand_on(&self, kept: usize) {
+    fn hand_on(&self, kept: u64) {
         let mut owed = WakeList::new();
         let mut lines = enter(&self.lines);
         let mut held = kept + lines.admit_readers(&mut owed);
-        if held == 0 && admit_first(&mut lines.writers, &mut owed) {
-            held = WRITER;
+        let mut place = None;
+        if held == 0
+            && let Some((writing, from)) = lines.admit_writer(&mut owed)
+        {
+            (held, place) = (writing, Some(from));
         }
-        // ORDERING: Release as in `unlock_write`, for those who come in by a fast path; those
+        self.row.set(granted(held, place));
+        // ORDERING: Release as in `go_alone`, for those who come in by a fast path; those
         // admitted here learn through the lines' lock. A plain store: while WRITER is set
         // the state changes under that lock only.
         self.state.store(held | lines.queued(), Ordering::Release);
@@ -311,7 +391,7 @@ impl RawRwLock {
     // ---- both ----
 
     /// Comes in if `step` says how, else says that somebody waits. Under the lines' lock.
-    fn enter_or_announce(&self, step: impl Fn(usize) -> Option<usize>) -> bool {
+    fn enter_or_announce(&self, step: impl Fn(u64) -> Option<u64>) -> bool {
         // ORDERING: Relaxed, only the guess for the exchange below.
         let mut state = self.state.load(Ordering::Relaxed);
         loop {
@@ -329,7 +409,12 @@ impl RawRwLock {
                 Ordering::Acquire,
                 Ordering::Relaxed,
             ) {
-                Ok(_) => return entered.is_some(),
+                Ok(_) if entered.is_some() => return true,
+                Ok(_) => {
+                    self.row.take(ptr::from_ref(self).addr());
+                    self.row.set(holder_of(state, self.locked_at.get()));
+                    return false;
+                }
                 Err(now) => state = now,
             }
         }
