@@ -3,6 +3,7 @@
 
 use std::sync::atomic::Ordering;
 
+use marmot_wait::note::Waits;
 use marmot_wait::{BlockingKind, Note, WaitReason, clock};
 
 use crate::events;
@@ -41,7 +42,7 @@ fn put_note(m: &Machine, kind: BlockingKind, note: Note) {
     };
     let polled = crate::snapshot::polled(m);
     if let Some(g) = polled.filter(|g| g.id.load(Ordering::Relaxed) != 0) {
-        g.put_note(note, m.shared.coarse_now());
+        g.put_note(note, Waits::Something, m.shared.coarse_now());
     }
 }
 

@@ -142,7 +142,10 @@ impl Builder {
         self
     }
 
-    /// Calls `f` with the report instead of printing it.
+    /// Calls `f` with a report instead of printing it: when all goroutines are asleep, when some
+    /// wait for each other in a circle, and when one waits for what it holds itself.
+    ///
+    /// `f` runs on one of the runtime's threads and should be short.
     #[must_use]
     pub fn on_deadlock(mut self, f: impl Fn(&str) + Send + Sync + 'static) -> Builder {
         self.config.on_deadlock = Some(Arc::new(f));

@@ -7,7 +7,7 @@ use std::panic::Location;
 use std::pin::Pin;
 use std::ptr::NonNull;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, Waker};
 
 use marmot_wait::{BlockingKind, Note, Runner, WaitReason, note};
 
@@ -228,6 +228,10 @@ impl Runner for Shared {
     ) {
         drop(spawn(Shared::from_ptr(self), Some(place), future));
     }
+
+    fn owns(&self, waker: &Waker) -> bool {
+        machine().is_some_and(|m| is_of_its_task(m, waker))
+    }
 }
 
 /// Names the goroutine that this thread polls; nothing if there is none.
@@ -237,6 +241,11 @@ pub fn set_name(name: &str) {
     if let Some(g) = machine().and_then(crate::snapshot::polled) {
         crate::names::set(g, name);
     }
+}
+
+/// Whether this is the waker of the task that the machine polls.
+fn is_of_its_task(m: &Machine, waker: &Waker) -> bool {
+    std::ptr::eq(waker.data(), m.task.load(Ordering::Relaxed).cast())
 }
 
 /// See [`gosched`].
@@ -267,9 +276,7 @@ impl Future for Gosched {
         match machine() {
             // The machine queues the goroutine it polls without a detour through the waker; a
             // waker of somebody else (a nested `block_on`, a set of futures) has to be told.
-            Some(m) if std::ptr::eq(cx.waker().data(), m.task.load(Ordering::Relaxed).cast()) => {
-                m.yielded.set(true);
-            }
+            Some(m) if is_of_its_task(m, cx.waker()) => m.yielded.set(true),
             _ => cx.waker().wake_by_ref(),
         }
         Poll::Pending

@@ -156,7 +156,7 @@ fn tell(shared: &'static Shared, verdict: Verdict) {
     }
 }
 
-fn warn(text: &str) {
+pub(crate) fn warn(text: &str) {
     static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
     let guard = ONE_AT_A_TIME.lock();
     print(&format!("marmot: {text}"));

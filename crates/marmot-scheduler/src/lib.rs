@@ -42,6 +42,7 @@ mod calls;
 mod cpus;
 #[cfg(not(marmot_loom))]
 mod current;
+mod cycle;
 #[cfg(not(marmot_loom))]
 mod deadlock;
 #[cfg(not(marmot_loom))]

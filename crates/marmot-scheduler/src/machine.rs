@@ -19,8 +19,10 @@ use std::sync::atomic::{
 use std::task::Poll;
 use std::thread::Thread;
 
+use marmot_wait::note::{self, Waits};
 use marmot_wait::{WaitReason, begin_poll, clock, end_poll};
 
+use crate::cycle;
 use crate::events::{self, Stopped};
 use crate::lease::Side;
 use crate::leftovers;
@@ -353,8 +355,8 @@ impl Machine {
                 None
             }
             Poll::Pending => {
-                let note = end_poll();
-                g.put_note(note, self.shared.coarse_now());
+                let (note, waits) = (end_poll(), note::waits());
+                g.put_note(note, waits, self.shared.coarse_now());
                 self.judge(g, started);
                 if RECORDED {
                     // Before the right is given back: it may run elsewhere at once.
@@ -364,7 +366,11 @@ impl Machine {
                     self.pause_at_the_end(task);
                     None
                 } else {
-                    Some(self.pause::<RECORDED>(task))
+                    let pause = self.pause::<RECORDED>(task);
+                    if waits == Waits::ForItself {
+                        cycle::caught(self.shared, id);
+                    }
+                    Some(pause)
                 }
             }
         };

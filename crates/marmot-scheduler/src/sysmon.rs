@@ -21,6 +21,7 @@ use std::time::Duration;
 
 use marmot_wait::clock;
 
+use crate::cycle;
 use crate::deadlock::Watch;
 use crate::driver::is_due;
 use crate::events;
@@ -101,6 +102,7 @@ pub(crate) struct Monitor {
     long: LongPolls,
     /// When the next line about the scheduler is due; `u64::MAX` for never.
     trace_at: u64,
+    cycles: cycle::Watch,
     full_since: u64,
     /// How many had been taken from the lane at the last look, and since when no more were.
     lane_taken: usize,
@@ -125,6 +127,7 @@ pub(crate) fn run(shared: &'static Shared) {
             Some(_) => 0,
             None => u64::MAX,
         },
+        cycles: cycle::Watch::default(),
         full_since: 0,
         lane_taken: 0,
         lane_since: 0,
@@ -487,18 +490,17 @@ impl Monitor {
         };
         if !quiet {
             self.deadlock.nothing_suspicious();
+            self.cycles.something_runs();
+            self.cycles.look(self.shared);
             return thread::sleep(pause);
         }
         // A trace goes on while nothing does, as in Go.
         let trace = Duration::from_nanos(self.trace_at.saturating_sub(self.now));
         let trace = (self.trace_at != u64::MAX).then_some(trace);
-        match self
-            .deadlock
-            .look(self.shared)
-            .into_iter()
-            .chain(trace)
-            .min()
-        {
+        // A deadlock of all counts on being asked when it said; a cycle can wait.
+        let cycles = self.cycles.look(self.shared);
+        let deadlock = self.deadlock.look(self.shared).or(cycles);
+        match deadlock.into_iter().chain(trace).min() {
             Some(again) => thread::park_timeout(again),
             None => thread::park(),
         }

@@ -112,7 +112,8 @@ impl Builder {
         Builder(self.0.deadlock(policy))
     }
 
-    /// Calls `f` with the deadlock report instead of printing it.
+    /// Calls `f` with a deadlock report instead of printing it: when all goroutines are asleep,
+    /// when some wait for each other in a circle, and when one waits for what it holds itself.
     #[must_use]
     pub fn on_deadlock(self, f: impl Fn(&str) + Send + Sync + 'static) -> Builder {
         Builder(self.0.on_deadlock(f))

@@ -8,6 +8,7 @@ use std::panic::Location;
 use std::ptr::NonNull;
 use std::sync::atomic::{AtomicPtr, AtomicU8, AtomicU32, AtomicU64, AtomicUsize, Ordering};
 
+use marmot_wait::note::Waits;
 use marmot_wait::{Note, WaitReason, clock};
 
 use super::cell::Vtable;
@@ -36,6 +37,9 @@ pub(crate) mod flags {
     pub(crate) const NAMED: u8 = 1;
 }
 
+/// Beside the reason: it waits for nothing else, and that can be held by somebody.
+const ALONE: u8 = 1 << 7;
+
 /// The beginning of every cell.
 // ORDERING: Relaxed for all fields but `state` and `id`: what a dump reads is a glance, made
 // whole by the seqlock of `id` (Release in `cell::place`, fences in `cell::free` and
@@ -59,7 +63,7 @@ pub(crate) struct Header {
     pub(crate) waits_at: AtomicPtr<Location<'static>>,
     /// Since when it waits, in milliseconds of the coarse clock.
     pub(crate) since_ms: AtomicU32,
-    /// Why it waits ([`WaitReason`]).
+    /// Why it waits ([`WaitReason`]), and [`ALONE`].
     pub(crate) reason: AtomicU8,
     /// See [`temper`].
     pub(crate) temper: AtomicU8,
@@ -72,12 +76,17 @@ pub(crate) struct Header {
 impl Header {
     /// Writes down what the goroutine waits for. By its poller, before it gives up the right.
     #[inline]
-    pub(crate) fn put_note(&self, note: Note, now_ns: u64) {
+    pub(crate) fn put_note(&self, note: Note, waits: Waits, now_ns: u64) {
         // ORDERING: Relaxed throughout: dumps read a glance, see `snapshot`.
         self.object.store(note.object, Ordering::Relaxed);
         let place = note.place.map_or(std::ptr::null(), std::ptr::from_ref);
         self.waits_at.store(place.cast_mut(), Ordering::Relaxed);
-        self.reason.store(note.reason as u8, Ordering::Relaxed);
+        let alone = match waits {
+            Waits::ForHeld | Waits::ForItself => ALONE,
+            _ => 0,
+        };
+        self.reason
+            .store(note.reason as u8 | alone, Ordering::Relaxed);
         self.since_ms.store(millis(now_ns), Ordering::Relaxed);
     }
 
@@ -126,7 +135,12 @@ impl Header {
 
     /// Why it waits, if it does.
     pub(crate) fn wait_reason(&self) -> WaitReason {
-        WaitReason::from_u8(self.reason.load(Ordering::Relaxed))
+        WaitReason::from_u8(self.reason.load(Ordering::Relaxed) & !ALONE)
+    }
+
+    /// Whether in its last poll it waited for one thing alone, which can be held.
+    pub(crate) fn waits_for_held(&self) -> bool {
+        self.reason.load(Ordering::Relaxed) & ALONE != 0
     }
 
     /// How to act on what lies behind the header of a task that has been made.

@@ -12,6 +12,7 @@ use std::marker::PhantomData;
 use std::mem::MaybeUninit;
 use std::panic::{Location, RefUnwindSafe, UnwindSafe};
 use std::pin::Pin;
+use std::sync::atomic::Ordering;
 use std::task::{Context, Poll, Waker};
 
 use marmot_wait::{WaitReason, note, park};
@@ -286,10 +287,14 @@ impl<T> Future for JoinHandle<T> {
             return Poll::Ready(Err(JoinError::cancelled()));
         };
         if !self.is_finished() && self.leave_waker(task, cx) {
-            note::set(
+            // SAFETY: the handle's reference keeps the cell alive.
+            let joined = unsafe { task.0.as_ref() }.id.load(Ordering::Relaxed);
+            note::set_held(
                 WaitReason::Join,
                 task.0.as_ptr() as usize,
                 Location::caller(),
+                cx.waker(),
+                joined,
             );
             return Poll::Pending;
         }

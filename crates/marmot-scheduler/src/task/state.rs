@@ -370,6 +370,17 @@ impl State {
         word & (SCHED | RUN | DONE) == 0 && refs(word) == 1
     }
 
+    /// Whether it waits, and there is one waker of it in the world: whoever has that one is the
+    /// only one who can make it go on. `false` also where an abort handle exists.
+    pub(crate) fn waits_for_one(&self) -> bool {
+        // ORDERING: Relaxed, as in `glance`.
+        let word = self.0.load(Ordering::Relaxed);
+        let idle = word & (SCHED | RUN | DONE | CANCEL) == 0;
+        let handle = usize::from(word & JOIN != 0);
+        // Its life, the join handle, and that waker.
+        idle && refs(word) == 1 + handle + 1
+    }
+
     fn update(&self, next: impl Fn(usize) -> Option<usize>) -> bool {
         // ORDERING: Release on success and Acquire on failure, as the callers say.
         self.0
