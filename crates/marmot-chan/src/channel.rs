@@ -1,7 +1,7 @@
 //! What the handles of a channel share: its state behind its lock, and how many handles
 //! there are.
 
-#![expect(unsafe_code, reason = "the lines of a channel point to its mailboxes")]
+#![expect(unsafe_code, reason = "the state points to what is outside its lock")]
 
 use std::fmt;
 use std::ptr::NonNull;
@@ -9,6 +9,7 @@ use std::sync::{Arc, Weak};
 
 use marmot_wait::WakeList;
 
+use crate::buffer::Glance;
 use crate::lock::{Guard, Lock};
 use crate::loom::{AtomicUsize, Ordering, fence};
 use crate::mailbox::Mailbox;
@@ -18,6 +19,10 @@ use crate::state::{Nature, Phase, State};
 pub(crate) struct Channel<T> {
     /// Protects what the channel decides by. Under it no waker is called and no value dropped.
     pub(crate) state: Lock<State<T>>,
+    /// What can be seen of it without the lock.
+    glance: Glance,
+    /// The same as in the state, for whoever has no lock.
+    capacity: usize,
     /// What the first waiting receiver was given.
     pub(crate) received: Mailbox<T>,
     /// What the first waiting sender has to send, and whether it was sent.
@@ -32,9 +37,11 @@ impl<T> Channel<T> {
         Arc::new_cyclic(|weak| {
             let boxes = mailboxes_of(weak);
             // SAFETY: they are in the channel that the state is in, under its lock.
-            let state = unsafe { State::new(capacity, nature, boxes) };
+            let state = unsafe { State::new(capacity, nature, boxes, glance_of(weak)) };
             Channel {
                 state: Lock::new(state),
+                glance: Glance::new(),
+                capacity,
                 received: Mailbox::new(),
                 sent: Mailbox::new(),
                 senders: Handles::one(),
@@ -46,6 +53,21 @@ impl<T> Channel<T> {
     #[inline]
     pub(crate) fn lock(&self) -> Guard<'_, State<T>> {
         self.state.lock()
+    }
+
+    /// Whether a receive might find something: at a glance, without the lock. A no may be
+    /// outdated, and so may a yes.
+    #[inline]
+    pub(crate) fn may_receive(&self) -> bool {
+        self.glance.stored() > 0 || self.sent.is_awaited() || self.glance.is_closed()
+    }
+
+    /// The same for a send, or a reservation.
+    #[inline]
+    pub(crate) fn may_send(&self) -> bool {
+        self.received.is_awaited()
+            || self.glance.stored() < self.capacity
+            || self.glance.is_closed()
     }
 
     /// The number that dumps know it by.
@@ -151,6 +173,14 @@ fn mailboxes_of<T>(weak: &Weak<Channel<T>>) -> (NonNull<Mailbox<T>>, NonNull<Mai
         NonNull::new(received.cast_mut()).expect(valid),
         NonNull::new(sent.cast_mut()).expect(valid),
     )
+}
+
+/// Where the glance of a channel that is being made will be.
+fn glance_of<T>(weak: &Weak<Channel<T>>) -> NonNull<Glance> {
+    let chan = weak.as_ptr();
+    // SAFETY: as above.
+    let glance = unsafe { &raw const (*chan).glance };
+    NonNull::new(glance.cast_mut()).expect("a place in an allocation")
 }
 
 /// How many handles of one kind there are.

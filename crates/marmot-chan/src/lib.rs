@@ -50,6 +50,7 @@
 //! A channel is a lock around a pure state that decides and never wakes: `state.rs`. The
 //! [`mod@select`] module has the engine of `select!` and the argument for it.
 
+mod buffer;
 mod chan;
 mod channel;
 mod error;

@@ -21,6 +21,7 @@ use std::task::Waker;
 
 use marmot_wait::WaitQueue;
 
+use crate::loom::Ordering;
 use crate::mailbox::Mailbox;
 use crate::state::{Fate, Waiter, Who};
 
@@ -46,8 +47,6 @@ pub(crate) struct Line<T> {
     /// can reach the line, that is, whoever holds the channel's lock.
     mailbox: NonNull<Mailbox<T>>,
     solo: Solo,
-    /// How many are in the line, the first among them.
-    linked: u32,
     /// Those who came when somebody was there. Rare, hence boxed.
     rest: Option<Box<WaitQueue<Waiter<T>>>>,
 }
@@ -71,7 +70,6 @@ impl<T> Line<T> {
                 fate: Fate::Waiting,
                 is_linked: false,
             },
-            linked: 0,
             rest: None,
         }
     }
@@ -82,21 +80,30 @@ impl<T> Line<T> {
         unsafe { self.mailbox.as_ref() }
     }
 
-    /// How many are in the line; those detached are not.
+    /// How many are in the line; those detached are not. (The count is kept in the mailbox, for
+    /// those without the lock to see.)
     #[inline]
     pub(crate) fn len(&self) -> usize {
-        self.linked as usize
+        // ORDERING: Relaxed, here and below: only lock holders write it, and the lock orders
+        // them.
+        self.mailbox().waiting.load(Ordering::Relaxed) as usize
+    }
+
+    #[inline]
+    fn set_len(&self, len: usize) {
+        // The queue panics before there are as many as the counter can't count.
+        self.mailbox().waiting.store(len as u32, Ordering::Relaxed);
     }
 
     #[inline]
     pub(crate) fn is_empty(&self) -> bool {
-        self.linked == 0
+        self.len() == 0
     }
 
     /// Joins at the end.
     #[inline]
     pub(crate) fn push_back(&mut self, value: Option<T>, who: Who) -> Key {
-        if self.linked == 0 && self.mailbox().is_free() {
+        if self.is_empty() && self.mailbox().is_free() {
             // SAFETY: whoever can reach the line holds the lock; it is free.
             unsafe { self.mailbox().join(value) };
             self.solo = Solo {
@@ -104,7 +111,7 @@ impl<T> Line<T> {
                 fate: Fate::Waiting,
                 is_linked: true,
             };
-            self.linked = 1;
+            self.set_len(1);
             return Key::Solo;
         }
         self.push_rest(value, who)
@@ -113,13 +120,12 @@ impl<T> Line<T> {
     #[inline(never)]
     fn push_rest(&mut self, value: Option<T>, who: Who) -> Key {
         let rest = self.rest.get_or_insert_default();
-        // The queue panics before there are as many as the counter can't count.
         let key = rest.push_back(Waiter {
             value,
             who,
             fate: Fate::Waiting,
         });
-        self.linked += 1;
+        self.set_len(self.len() + 1);
         Key::Rest(key)
     }
 
@@ -181,7 +187,7 @@ impl<T> Line<T> {
             Key::Solo => std::mem::take(&mut self.solo.is_linked),
             Key::Rest(key) => self.rest.as_mut().is_some_and(|rest| rest.detach(key)),
         };
-        self.linked -= u32::from(linked);
+        self.set_len(self.len() - usize::from(linked));
         linked
     }
 
@@ -258,7 +264,7 @@ impl<T> Line<T> {
     #[inline]
     fn detach_solo(&mut self) {
         self.solo.is_linked = false;
-        self.linked -= 1;
+        self.set_len(self.len() - 1);
     }
 }
 

@@ -1,16 +1,26 @@
-//! The lock of a channel: one byte, taken with one locked instruction and released with a
+//! The lock of a channel: one word, taken with one locked instruction and released with a
 //! plain store.
 //!
 //! ```text
-//!              swap(true) gave false                store(false)
-//!     free  ───────────────────────────▶  held  ───────────────────▶  free
+//!              set the lowest bit: it was 0            + 1
+//!     even ──────────────────────────────────▶ odd ─────────▶ even, and another than before
+//!     free                                     held           free
 //! ```
 //!
 //! Why not std's: its release is a second locked instruction (it has to look for sleepers),
 //! about 2 of the 4.4 ns of an uncontended pair; and a select has to hold the locks of
 //! channels of different element types at once, found at run time, which guards of different
 //! types can't do without an allocation. What is done under it is a few dozen instructions
-//! without foreign code, so whoever finds it held spins, then offers its core, then sleeps.
+//! without foreign code, so whoever finds it held need not sleep.
+//!
+//! **Who finds it held stays away while it is in use.** A lock that is contended is most often
+//! one that another core takes again and again. Each change of cores costs a dozen cache lines:
+//! the state, the buffer, the waiters, the goroutines behind them; that is more than the
+//! operation itself, and two cores that take turns get less done than one alone. So the second
+//! one only looks now and then whether the word still changes, and comes back when it does not,
+//! or when it has waited for long enough. Measured with eight senders, one receiver and two
+//! cores far apart: taking turns, 590 ns a message at capacity 0 and 160 at 128; this way 70 and
+//! 30. (kanal, whose lock sleeps: 90 and 25.)
 
 #![expect(
     unsafe_code,
@@ -18,8 +28,9 @@
 )]
 
 use std::ops::{Deref, DerefMut};
+use std::time::Duration;
 
-use crate::loom::{AtomicBool, Ordering, UnsafeCell, pause_while};
+use crate::loom::{AtomicU32, Ordering, UnsafeCell, spin_loop};
 
 /// Held or free: the lock without what it protects, so that those of channels of different
 /// types can stand in one list.
@@ -29,13 +40,25 @@ pub(crate) type Latch = Spin;
 #[cfg(marmot_loom)]
 pub(crate) type Latch = crate::loom::Block;
 
-/// The latch itself.
+/// The latch itself. Odd: held.
 #[derive(Debug)]
 #[cfg_attr(
     marmot_loom,
     allow(dead_code, unreachable_pub, reason = "only its model uses it")
 )]
-pub struct Spin(AtomicBool);
+pub struct Spin(AtomicU32);
+
+/// Turns of the processor's pause instruction, some 25 ns each, between the two looks that tell
+/// whether the lock is in use: a few operations of somebody who uses it. With 10, who comes back
+/// is often wrong, and throughput a third lower; with 200 it is no higher.
+const GLANCE: u32 = 100;
+/// Turns that the first stay away takes, 2 us; each is twice as long as the one before.
+const AWAY: u32 = 80;
+/// From this length on there are no more stays: it is ours all the same, after some 70 us.
+const LONGEST: u32 = 3_200;
+/// How often somebody whose turn it is spins before he offers his core, and then sleeps.
+const SPIN: u32 = 40;
+const YIELD: u32 = 120;
 
 #[cfg_attr(
     marmot_loom,
@@ -43,7 +66,7 @@ pub struct Spin(AtomicBool);
 )]
 impl Spin {
     fn new() -> Spin {
-        Spin(AtomicBool::new(false))
+        Spin(AtomicU32::new(0))
     }
 
     /// Waits until it is free, and holds it.
@@ -54,17 +77,60 @@ impl Spin {
         }
     }
 
+    /// The same for whoever holds another one, and keeps others waiting.
+    #[inline]
+    pub(crate) fn acquire_another(&self) {
+        if !self.try_acquire() {
+            self.acquire_soon(0);
+        }
+    }
+
     #[inline]
     fn try_acquire(&self) -> bool {
         // ORDERING: Acquire pairs with the Release in `release`: without it the value could
         // be read as it was before the last holder changed it.
-        !self.0.swap(true, Ordering::Acquire)
+        self.0.fetch_or(1, Ordering::Acquire) & 1 == 0
     }
 
     #[cold]
     fn acquire_slow(&self) {
-        while !self.try_acquire() {
-            pause_while(&self.0);
+        let mut away = AWAY;
+        while !self.acquire_unused() {
+            if away >= LONGEST {
+                return self.acquire_soon(0);
+            }
+            pause(away);
+            away *= 2;
+        }
+    }
+
+    /// Holds it if nobody uses it for a while.
+    fn acquire_unused(&self) -> bool {
+        // ORDERING: Relaxed, here and below: only hints whether it is worth trying; whoever
+        // takes it acquires.
+        let before = self.0.load(Ordering::Relaxed);
+        pause(GLANCE);
+        let now = self.0.load(Ordering::Relaxed);
+        // Its holder of a moment ago has left, and nobody has come since.
+        now & 1 == 0 && now.wrapping_sub(before) <= 1 && self.try_acquire()
+    }
+
+    /// As soon as it is free.
+    #[cold]
+    fn acquire_soon(&self, mut turn: u32) {
+        loop {
+            // ORDERING: Relaxed, as in `acquire_unused`.
+            if self.0.load(Ordering::Relaxed) & 1 == 0 && self.try_acquire() {
+                return;
+            }
+            if turn < SPIN {
+                spin_loop();
+            } else if turn < YIELD {
+                std::thread::yield_now();
+            } else {
+                std::thread::sleep(Duration::from_micros(50));
+            }
+            turn += 1;
         }
     }
 
@@ -76,9 +142,16 @@ impl Spin {
     /// keeps no reference to what it protects.
     #[inline]
     pub(crate) unsafe fn release(&self) {
-        // ORDERING: Release publishes what this holder wrote to the next one's Acquire.
-        self.0.store(false, Ordering::Release);
+        // ORDERING: Relaxed; while it is held the word does not change.
+        let held = self.0.load(Ordering::Relaxed);
+        // ORDERING: Release publishes what this holder wrote to the next one's Acquire. (A try
+        // that comes between only sets the bit that is set.)
+        self.0.store(held.wrapping_add(1), Ordering::Release);
     }
+}
+
+fn pause(turns: u32) {
+    (0..turns).for_each(|_| spin_loop());
 }
 
 /// A value that one thread at a time may touch, for a very short while.
@@ -110,17 +183,6 @@ impl<T> Lock<T> {
     pub(crate) fn lock(&self) -> Guard<'_, T> {
         self.latch.acquire();
         Guard { lock: self }
-    }
-
-    /// What it protects, for whoever has it all to himself.
-    #[inline]
-    pub(crate) fn get_mut(&mut self) -> &mut T {
-        #[cfg(not(marmot_loom))]
-        let value = self.value.get_mut();
-        #[cfg(marmot_loom)]
-        // SAFETY: the lock is borrowed mutably, so nobody else can reach the value.
-        let value = self.value.with_mut(|value| unsafe { &mut *value });
-        value
     }
 
     /// For whoever has to hold several locks at once.

@@ -3,42 +3,20 @@
 #[cfg(not(marmot_loom))]
 pub(crate) use std::cell::UnsafeCell;
 #[cfg(not(marmot_loom))]
-pub(crate) use std::sync::atomic::{AtomicBool, AtomicU8, AtomicUsize, Ordering, fence};
+pub(crate) use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU32, AtomicUsize, Ordering, fence};
 
 #[cfg(marmot_loom)]
 pub(crate) use loom::cell::UnsafeCell;
 #[cfg(marmot_loom)]
-pub(crate) use loom::sync::atomic::{AtomicBool, AtomicU8, AtomicUsize, Ordering, fence};
+pub(crate) use loom::sync::atomic::{
+    AtomicBool, AtomicU8, AtomicU32, AtomicUsize, Ordering, fence,
+};
 
-/// Lets whoever holds the flag go on, until it looks free.
 #[cfg(not(marmot_loom))]
-pub(crate) fn pause_while(flag: &AtomicBool) {
-    use std::time::Duration;
-
-    /// Turns spent in the processor's pause instruction: about a microsecond, which is
-    /// longer than any stretch under a channel's lock.
-    const SPIN: u32 = 40;
-    /// Turns that offer the core to another thread: the holder has lost its own.
-    const YIELD: u32 = 80;
-
-    let mut turn = 0;
-    // ORDERING: Relaxed: only a hint that it is worth trying; whoever takes it acquires.
-    while flag.load(Ordering::Relaxed) {
-        if turn < SPIN {
-            std::hint::spin_loop();
-        } else if turn < YIELD {
-            std::thread::yield_now();
-        } else {
-            std::thread::sleep(Duration::from_micros(50));
-        }
-        turn += 1;
-    }
-}
+pub(crate) use std::hint::spin_loop;
 
 #[cfg(marmot_loom)]
-pub(crate) fn pause_while(_: &AtomicBool) {
-    loom::thread::yield_now();
-}
+pub(crate) use loom::thread::yield_now as spin_loop;
 
 #[cfg(marmot_loom)]
 mod block {
@@ -76,6 +54,10 @@ mod block {
             let guard: MutexGuard<'static, ()> = unsafe { std::mem::transmute(guard) };
             // SAFETY: we hold the mutex.
             unsafe { *self.guard.get() = Some(guard) };
+        }
+
+        pub(crate) fn acquire_another(&self) {
+            self.acquire();
         }
 
         pub(crate) unsafe fn release(&self) {

@@ -17,7 +17,7 @@
     reason = "a value that changes hands without a lock of its own"
 )]
 
-use crate::loom::{AtomicU8, Ordering, UnsafeCell};
+use crate::loom::{AtomicU8, AtomicU32, Ordering, UnsafeCell};
 
 const FREE: u8 = 0;
 const TAKEN: u8 = 1;
@@ -26,6 +26,8 @@ const SERVED: u8 = 2;
 /// The place of one waiter's value.
 pub(crate) struct Mailbox<T> {
     word: AtomicU8,
+    /// How many stand in the line that it belongs to; written by lock holders alone.
+    pub(crate) waiting: AtomicU32,
     value: UnsafeCell<Option<T>>,
 }
 
@@ -38,8 +40,16 @@ impl<T> Mailbox<T> {
     pub(crate) fn new() -> Mailbox<T> {
         Mailbox {
             word: AtomicU8::new(FREE),
+            waiting: AtomicU32::new(0),
             value: UnsafeCell::new(None),
         }
+    }
+
+    /// Whether somebody stands in the line: at a glance, without the lock.
+    #[inline]
+    pub(crate) fn is_awaited(&self) -> bool {
+        // ORDERING: Relaxed: a hint, as in `Glance`.
+        self.waiting.load(Ordering::Relaxed) > 0
     }
 
     /// Whether nobody has it. For the lock's holder, who alone changes that.

@@ -125,15 +125,10 @@ impl<'a, T> RecvCore<'a, T> {
 
     #[inline]
     fn poll_waiting(&mut self, key: Key, cx: &mut Context<'_>) -> Poll<Option<T>> {
-        if key == Key::Solo {
-            // SAFETY: the key is ours, so the first waiter of the line is; once it has been
-            // collected we have no key.
-            if let Some(value) = unsafe { self.chan.received.collect() } {
-                self.stage = Stage::Over;
-                return Poll::Ready(value);
-            }
+        match self.collect() {
+            Some(value) => Poll::Ready(value),
+            None => self.poll_waiting_slow(key, cx),
         }
-        self.poll_waiting_slow(key, cx)
     }
 
     #[inline(never)]
@@ -168,19 +163,34 @@ impl<'a, T> RecvCore<'a, T> {
     }
 
     /// Leaves the line; a value that was handed over goes to the next waiter, or back to the
-    /// front.
+    /// front. Gives who stood there, to be dropped without a lock.
     #[inline]
-    pub(crate) fn leave(&mut self) {
-        if let Stage::Waiting(key) = self.stage {
-            self.leave_line(key);
+    pub(crate) fn leave(&mut self) -> Option<Who> {
+        match self.stage {
+            Stage::Waiting(key) => self.leave_line(key),
+            Stage::New | Stage::Over => None,
         }
     }
 
     #[inline(never)]
-    fn leave_line(&mut self, key: Key) {
+    fn leave_line(&mut self, key: Key) -> Option<Who> {
         self.stage = Stage::Over;
-        let owed = self.chan.lock().leave_receiver(key);
+        let (who, owed) = self.chan.lock().leave_receiver(key);
         wake(owed);
+        who
+    }
+
+    /// Takes what it was given, without the lock, if it stands in the channel itself.
+    #[inline]
+    pub(crate) fn collect(&mut self) -> Option<Option<T>> {
+        if self.stage != Stage::Waiting(Key::Solo) {
+            return None;
+        }
+        // SAFETY: the key is ours, so the first waiter of the line is; once it has been
+        // collected we have no key.
+        let value = unsafe { self.chan.received.collect() }?;
+        self.stage = Stage::Over;
+        Some(value)
     }
 
     /// Takes the served waiter's value, under the lock.
@@ -265,7 +275,7 @@ impl<T> Future for Recv<'_, T> {
 impl<T> Drop for Recv<'_, T> {
     #[inline]
     fn drop(&mut self) {
-        self.core.leave();
+        drop(self.core.leave());
     }
 }
 

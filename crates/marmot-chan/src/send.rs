@@ -180,16 +180,25 @@ impl<'a, T> SendCore<'a, T> {
 
     #[inline]
     fn poll_waiting(&mut self, key: Key, slot: &mut Option<T>, cx: &mut Context<'_>) -> Poll<Sent> {
-        if key == Key::Solo {
-            // SAFETY: the key is ours, so the first waiter of the line is; once it has been
-            // collected we have no key.
-            let collected = unsafe { self.chan.sent.collect() };
-            if collected.is_some() {
-                self.stage = Stage::Over;
-                return Poll::Ready(Sent::Yes);
-            }
+        if self.collect() {
+            return Poll::Ready(Sent::Yes);
         }
         self.poll_waiting_slow(key, slot, cx)
+    }
+
+    /// Whether it stood in the channel itself and was served, as can be seen without the lock.
+    #[inline]
+    pub(crate) fn collect(&mut self) -> bool {
+        if self.stage != Stage::Waiting(Key::Solo) {
+            return false;
+        }
+        // SAFETY: the key is ours, so the first waiter of the line is; once it has been
+        // collected we have no key.
+        let served = unsafe { self.chan.sent.collect() }.is_some();
+        if served {
+            self.stage = Stage::Over;
+        }
+        served
     }
 
     #[inline(never)]
@@ -290,9 +299,10 @@ impl<'a, T> SendCore<'a, T> {
         note::set(reason, self.chan.address(), self.place);
     }
 
-    /// Leaves the line. The value is back in the slot unless it was sent.
+    /// Leaves the line. The value is back in the slot unless it was sent. Gives how it ended, and
+    /// who stood there, to be dropped without a lock.
     #[inline]
-    pub(crate) fn leave(&mut self, slot: &mut Option<T>) -> Option<Sent> {
+    pub(crate) fn leave(&mut self, slot: &mut Option<T>) -> Option<(Sent, Option<Who>)> {
         match self.stage {
             Stage::Waiting(key) => Some(self.leave_line(key, slot)),
             Stage::New | Stage::Over => None,
@@ -300,10 +310,14 @@ impl<'a, T> SendCore<'a, T> {
     }
 
     #[inline(never)]
-    fn leave_line(&mut self, key: Key, slot: &mut Option<T>) -> Sent {
-        let (waiter, owed) = self.chan.lock().leave_sender(key);
+    fn leave_line(&mut self, key: Key, slot: &mut Option<T>) -> (Sent, Option<Who>) {
+        let (mut waiter, owed) = self.chan.lock().leave_sender(key);
         wake(owed);
-        self.settle(waiter, slot)
+        let nobody = Who::One(None);
+        let who = waiter
+            .as_mut()
+            .map(|waiter| std::mem::replace(&mut waiter.who, nobody));
+        (self.settle(waiter, slot), who)
     }
 }
 
@@ -364,7 +378,7 @@ impl<T> SendValue<'_, T> {
 impl<T> Drop for SendValue<'_, T> {
     #[inline]
     fn drop(&mut self) {
-        self.core.leave(&mut self.value);
+        drop(self.core.leave(&mut self.value));
     }
 }
 
@@ -401,7 +415,7 @@ pub(crate) fn slot_result(sent: Sent) -> Result<(), SendError<()>> {
 impl<T> Drop for SendFrom<'_, T> {
     #[inline]
     fn drop(&mut self) {
-        self.core.leave(self.slot);
+        drop(self.core.leave(self.slot));
     }
 }
 
@@ -435,7 +449,7 @@ impl<'a, T> Reserve<'a, T> {
 
 impl<T> Drop for Reserve<'_, T> {
     fn drop(&mut self) {
-        if self.core.leave(&mut None) == Some(Sent::Yes) {
+        if let Some((Sent::Yes, _)) = self.core.leave(&mut None) {
             // The place was granted, and nobody has taken it: the permit gives it back.
             drop(self.result(Sent::Yes));
         }

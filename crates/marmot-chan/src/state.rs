@@ -31,15 +31,15 @@
 
 use std::collections::VecDeque;
 use std::ptr::NonNull;
-use std::sync::Arc;
 use std::task::Waker;
 
 use marmot_wait::{WaitQueue, WakeList};
 
+use crate::buffer::{Buffer, Glance};
 use crate::error::{TryRecvError, TrySendError};
 use crate::line::{Key, Line};
 use crate::mailbox::Mailbox;
-use crate::select::selection::{Claim, Selection};
+use crate::select::selection::{Claim, Ticket};
 
 /// Whether, and how, a channel was closed.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -80,7 +80,25 @@ pub enum Who {
     /// One operation on its own. The waker is gone once the waiter is served.
     One(Option<Waker>),
     /// The case with this number of a select.
-    Case(Arc<Selection>, u32),
+    Case(Ticket, u32),
+}
+
+impl Who {
+    /// Wants to serve it. Won, it is nobody any more.
+    #[inline]
+    fn claim(&mut self) -> Claim {
+        let (ticket, case) = match self {
+            Who::One(waker) => return Claim::Won(waker.take()),
+            Who::Case(ticket, case) => (ticket, *case),
+        };
+        let claim = ticket.claim(case);
+        if matches!(claim, Claim::Won(_))
+            && let Who::Case(ticket, _) = std::mem::replace(self, Who::One(None))
+        {
+            ticket.spend();
+        }
+        claim
+    }
 }
 
 /// One operation in one line. Go: `sudog`.
@@ -124,11 +142,7 @@ fn claim<T>(line: &mut Line<T>, wanted: Wanted) -> Option<Claimed> {
             continue;
         }
         let (who, _) = line.entry(key)?;
-        let claim = match who {
-            Who::One(waker) => Claim::Won(waker.take()),
-            Who::Case(selection, case) => selection.claim(*case),
-        };
-        match claim {
+        match who.claim() {
             Claim::Won(waker) => {
                 line.detach(key);
                 return Some((key, waker));
@@ -145,7 +159,7 @@ fn claim<T>(line: &mut Line<T>, wanted: Wanted) -> Option<Claimed> {
 /// The state of one channel.
 #[expect(missing_debug_implementations, reason = "nobody outside can reach one")]
 pub struct State<T> {
-    buffer: VecDeque<T>,
+    buffer: Buffer<T>,
     /// `usize::MAX`: unbounded.
     capacity: usize,
     /// Permits that are out: slots of the buffer, or waiting receivers of an unbuffered
@@ -168,20 +182,20 @@ impl<T> State<T> {
     ///
     /// # Safety
     ///
-    /// The mailboxes, of receivers and of senders, are valid as long as the state is used, and
-    /// are no other channel's. Only whoever holds the channel's lock can reach the state.
+    /// The mailboxes, of receivers and of senders, and the glance are valid as long as the state
+    /// is used, and are no other channel's. Only whoever holds the channel's lock can reach the
+    /// state.
     pub(crate) unsafe fn new(
         capacity: usize,
         nature: Nature,
         (received, sent): (NonNull<Mailbox<T>>, NonNull<Mailbox<T>>),
+        glance: NonNull<Glance>,
     ) -> State<T> {
-        let mut buffer = VecDeque::new();
-        if capacity != usize::MAX {
-            assert!(
-                buffer.try_reserve_exact(capacity).is_ok(),
-                "makechan: size out of range"
-            );
-        }
+        let room = if capacity == usize::MAX { 0 } else { capacity };
+        // SAFETY: as our caller promises.
+        let Some(buffer) = (unsafe { Buffer::new(room, glance) }) else {
+            panic!("makechan: size out of range");
+        };
         State {
             buffer,
             capacity,
@@ -465,7 +479,7 @@ impl<T> State<T> {
         *fate = Fate::Nudged;
         match who {
             Who::One(waker) => waker.take(),
-            Who::Case(selection, _) => selection.nudge(),
+            Who::Case(ticket, _) => ticket.nudge(),
         }
     }
 
@@ -501,11 +515,15 @@ impl<T> State<T> {
         self.deliver(value, End::Front)
     }
 
-    /// A receiver leaves its line. It learns what became of it, and passes a value on if it
-    /// was given one.
-    pub(crate) fn leave_receiver(&mut self, key: Key) -> Option<Waker> {
-        let value = self.receivers.remove(key)?.value?;
-        self.give_back(value)
+    /// A receiver leaves its line, and passes a value on if it was given one: who it was, and
+    /// who is owed a wake-up.
+    #[inline]
+    pub(crate) fn leave_receiver(&mut self, key: Key) -> (Option<Who>, Option<Waker>) {
+        let Some(waiter) = self.receivers.remove(key) else {
+            return (None, None);
+        };
+        let owed = waiter.value.and_then(|value| self.give_back(value));
+        (Some(waiter.who), owed)
     }
 
     /// Keeps a value that was received, or the news of a close, in an entry of its own
@@ -543,6 +561,7 @@ impl<T> State<T> {
             return false;
         }
         self.phase = how;
+        self.buffer.show_closed();
         if self.is_drained() {
             self.tell_receivers(owed);
         }
@@ -561,7 +580,7 @@ impl<T> State<T> {
 
     /// The values nobody can receive any more, to be dropped without a lock.
     pub(crate) fn take_buffer(&mut self) -> VecDeque<T> {
-        std::mem::take(&mut self.buffer)
+        self.buffer.take()
     }
 }
 

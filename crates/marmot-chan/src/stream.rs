@@ -61,8 +61,9 @@ impl<T> Receiver<T> {
 
     #[cold]
     fn unpark_slow(&self, key: Key) {
-        let owed = self.chan.lock().leave_receiver(key);
+        let (who, owed) = self.chan.lock().leave_receiver(key);
         wake(owed);
+        drop(who);
     }
 }
 

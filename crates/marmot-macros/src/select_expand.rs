@@ -204,6 +204,7 @@ fn out_enum(w: &Writer<'_>, select: &Select) -> TokenStream {
 fn poll(w: &Writer<'_>, select: &Select) -> TokenStream {
     let count = select.arms.len();
     let arms = list(w, count, "&mut arm{}, ");
+    let plain = list(w, count, "arm{}.is_plain() & ");
     let mut chosen = TokenStream::new();
     for (n, arm) in select.arms.iter().enumerate() {
         chosen.extend(check(w, n, arm));
@@ -224,7 +225,8 @@ fn poll(w: &Writer<'_>, select: &Select) -> TokenStream {
     w.write(
         ours(),
         &format!(
-            "let mut engine = #c::Engine::new(#c::Order::{order}, #c::Patience::{patience});
+            "let mut engine = #c::Engine::new(
+                 #c::Order::{order}, #c::Patience::{patience}, #2 true);
              #c::poll_fn(|cx| loop {{
                  let arms: &mut [&mut dyn #c::Arm] = &mut [#0];
                  let chosen = match engine.poll(arms, cx) {{
@@ -239,7 +241,7 @@ fn poll(w: &Writer<'_>, select: &Select) -> TokenStream {
                  }}
              }}).await"
         ),
-        &[&arms, &chosen],
+        &[&arms, &chosen, &plain],
     )
 }
 

@@ -9,11 +9,11 @@ use std::fmt;
 use std::future::Future;
 use std::ops::DerefMut;
 use std::pin::Pin;
-use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 
 use crate::lock::{Latch, Lock};
-use crate::select::selection::Selection;
+use crate::select::selection::{Back, Ticket};
+use crate::send::wake;
 use crate::state::{State, Who};
 
 /// What an arm waits for.
@@ -76,6 +76,13 @@ pub unsafe trait Arm {
     /// What it waits for, and the lock of its channel; null for none.
     fn site(&self) -> (Kind, *const Latch);
 
+    /// Whether it might be done at once, as far as can be seen without the latch. With the
+    /// latch held, a no is certain, unless it stands in line.
+    fn may_be_done(&self) -> bool;
+
+    /// Does it, if that can be done at once, looking at no other arm. No lock is held.
+    fn look_alone(&mut self) -> bool;
+
     /// Does it, if that can be done at once.
     ///
     /// # Safety
@@ -88,13 +95,14 @@ pub unsafe trait Arm {
     /// # Safety
     ///
     /// The caller holds the arm's latch.
-    unsafe fn enlist(&mut self, selection: &Arc<Selection>, case: u32, owed: &mut Owed);
+    unsafe fn enlist(&mut self, ticket: Ticket, case: u32, owed: &mut Owed);
 
     /// Takes the result that a peer left. No lock is held.
     fn settle(&mut self);
 
-    /// Leaves the line, if it stands in one; what it was given goes back. No lock is held.
-    fn leave(&mut self);
+    /// Leaves the line, if it stands in one; what it was given goes back, and so does the
+    /// ticket. No lock is held.
+    fn leave(&mut self, back: &mut Back<'_>);
 
     /// Polls the future; whether it is ready. No lock is held.
     fn poll(&mut self, cx: &mut Context<'_>) -> bool;
@@ -114,6 +122,9 @@ pub trait Case: Unpin {
     fn channel(&self) -> Option<&Lock<State<Self::Value>>>;
     /// Whether it stands in the line already.
     fn is_in_line(&self) -> bool;
+    /// Whether it might be done at once, as far as can be seen without the lock. A no may be
+    /// outdated, and so may a yes.
+    fn may_be_done(&self) -> bool;
     /// Does it, if that can be done at once.
     fn look(
         &mut self,
@@ -122,10 +133,12 @@ pub trait Case: Unpin {
     ) -> Option<Self::Output>;
     /// Joins the line.
     fn enlist(&mut self, state: &mut State<Self::Value>, who: Who, owed: &mut Option<Waker>);
+    /// Takes the result that a peer left, if that can be done without the lock.
+    fn collect(&mut self) -> Option<Self::Output>;
     /// Takes the result that a peer left.
     fn settle(&mut self, state: &mut State<Self::Value>) -> Self::Output;
-    /// Leaves the line.
-    fn leave(&mut self);
+    /// Leaves the line. Gives who stood there.
+    fn leave(&mut self) -> Option<Who>;
 }
 
 /// An arm on a channel, around a borrowed case or a boxed one.
@@ -134,6 +147,22 @@ pub struct ChannelArm<B: DerefMut<Target: Case>> {
     case: B,
     on: bool,
     output: Option<<B::Target as Case>::Output>,
+}
+
+impl<C: Case> ChannelArm<&mut C> {
+    /// Whether a select may look at this arm by itself, before it looks at all at once.
+    #[inline]
+    pub fn is_plain(&self) -> bool {
+        !self.case.is_in_line()
+    }
+}
+
+impl<F: Future> FutureArm<'_, F> {
+    /// Never: a future is polled in its turn, when the channels' turns are decided.
+    #[inline]
+    pub fn is_plain(&self) -> bool {
+        false
+    }
 }
 
 impl<B: DerefMut<Target: Case>> ChannelArm<B> {
@@ -190,6 +219,29 @@ unsafe impl<B: DerefMut<Target: Case>> Arm for ChannelArm<B> {
     }
 
     #[inline]
+    fn may_be_done(&self) -> bool {
+        self.case.may_be_done()
+    }
+
+    #[inline]
+    fn look_alone(&mut self) -> bool {
+        if !self.on || !self.case.may_be_done() {
+            return false;
+        }
+        let Some(lock) = self.case.channel() else {
+            return false;
+        };
+        let lock: *const Lock<State<<B::Target as Case>::Value>> = lock;
+        let mut waker = None;
+        // SAFETY: the channel lives as long as the handle in the case, which `look` keeps.
+        let mut state = unsafe { &*lock }.lock();
+        self.output = self.case.look(&mut state, &mut waker);
+        drop(state);
+        wake(waker);
+        self.output.is_some()
+    }
+
+    #[inline]
     unsafe fn look(&mut self, owed: &mut Owed) -> bool {
         let mut waker = None;
         // SAFETY: our caller holds the latch.
@@ -199,8 +251,8 @@ unsafe impl<B: DerefMut<Target: Case>> Arm for ChannelArm<B> {
         self.output.is_some()
     }
 
-    unsafe fn enlist(&mut self, selection: &Arc<Selection>, number: u32, owed: &mut Owed) {
-        let who = Who::Case(Arc::clone(selection), number);
+    unsafe fn enlist(&mut self, ticket: Ticket, number: u32, owed: &mut Owed) {
+        let who = Who::Case(ticket, number);
         let mut waker = None;
         // SAFETY: our caller holds the latch.
         unsafe { self.locked(|case, state| case.enlist(state, who, &mut waker)) };
@@ -208,6 +260,10 @@ unsafe impl<B: DerefMut<Target: Case>> Arm for ChannelArm<B> {
     }
 
     fn settle(&mut self) {
+        self.output = self.case.collect();
+        if self.output.is_some() {
+            return;
+        }
         let Some(lock) = self.case.channel() else {
             return;
         };
@@ -222,8 +278,10 @@ unsafe impl<B: DerefMut<Target: Case>> Arm for ChannelArm<B> {
     }
 
     #[inline]
-    fn leave(&mut self) {
-        self.case.leave();
+    fn leave(&mut self, back: &mut Back<'_>) {
+        if let Some(Who::Case(ticket, _)) = self.case.leave() {
+            back.take(ticket);
+        }
     }
 
     fn poll(&mut self, _: &mut Context<'_>) -> bool {
@@ -233,7 +291,7 @@ unsafe impl<B: DerefMut<Target: Case>> Arm for ChannelArm<B> {
 
 impl<B: DerefMut<Target: Case>> Drop for ChannelArm<B> {
     fn drop(&mut self) {
-        self.case.leave();
+        drop(self.case.leave());
     }
 }
 
@@ -263,15 +321,23 @@ unsafe impl<F: Future> Arm for FutureArm<'_, F> {
         (kind, std::ptr::null())
     }
 
+    fn may_be_done(&self) -> bool {
+        false
+    }
+
+    fn look_alone(&mut self) -> bool {
+        false
+    }
+
     unsafe fn look(&mut self, _: &mut Owed) -> bool {
         false
     }
 
-    unsafe fn enlist(&mut self, _: &Arc<Selection>, _: u32, _: &mut Owed) {}
+    unsafe fn enlist(&mut self, _: Ticket, _: u32, _: &mut Owed) {}
 
     fn settle(&mut self) {}
 
-    fn leave(&mut self) {}
+    fn leave(&mut self, _: &mut Back<'_>) {}
 
     fn poll(&mut self, cx: &mut Context<'_>) -> bool {
         let Some(future) = &mut self.future else {

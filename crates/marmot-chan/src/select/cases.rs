@@ -12,7 +12,7 @@ use crate::lock::Lock;
 use crate::receiver::Receiver;
 use crate::recv::{Recv, RecvCore};
 use crate::select::arm::Case;
-use crate::send::{Permit, Reserve, SendFrom, SendValue, Stage, slot_result};
+use crate::send::{Permit, Reserve, SendFrom, SendValue, Sent, Stage, slot_result};
 use crate::sender::Sender;
 use crate::state::{Phase, State, Who};
 
@@ -173,6 +173,11 @@ impl<R: AsReceiver> Case for OwnedRecv<R> {
     }
 
     #[inline]
+    fn may_be_done(&self) -> bool {
+        self.chan.as_ref().is_some_and(|chan| chan.may_receive())
+    }
+
+    #[inline]
     fn look(
         &mut self,
         state: &mut State<R::Item>,
@@ -185,21 +190,28 @@ impl<R: AsReceiver> Case for OwnedRecv<R> {
         self.with(|core| core.join(state, who, owed));
     }
 
+    #[inline]
+    fn collect(&mut self) -> Option<Option<R::Item>> {
+        self.with(|core| core.collect())?
+    }
+
     fn settle(&mut self, state: &mut State<R::Item>) -> Option<R::Item> {
         self.with(|core| core.settle(state))?
     }
 
     #[inline]
-    fn leave(&mut self) {
+    fn leave(&mut self) -> Option<Who> {
         if self.is_in_line() {
-            self.with(|core| core.leave());
+            self.with(|core| core.leave())?
+        } else {
+            None
         }
     }
 }
 
 impl<R: AsReceiver> Drop for OwnedRecv<R> {
     fn drop(&mut self) {
-        self.leave();
+        drop(self.leave());
     }
 }
 
@@ -224,6 +236,11 @@ impl<T> Case for Recv<'_, T> {
     }
 
     #[inline]
+    fn may_be_done(&self) -> bool {
+        self.core.chan.may_receive()
+    }
+
+    #[inline]
     fn look(&mut self, state: &mut State<T>, owed: &mut Option<Waker>) -> Option<Option<T>> {
         self.core.look(state, owed)
     }
@@ -232,13 +249,18 @@ impl<T> Case for Recv<'_, T> {
         self.core.join(state, who, owed);
     }
 
+    #[inline]
+    fn collect(&mut self) -> Option<Option<T>> {
+        self.core.collect()
+    }
+
     fn settle(&mut self, state: &mut State<T>) -> Option<T> {
         self.core.settle(state)
     }
 
     #[inline]
-    fn leave(&mut self) {
-        self.core.leave();
+    fn leave(&mut self) -> Option<Who> {
+        self.core.leave()
     }
 }
 
@@ -260,6 +282,11 @@ macro_rules! send_case {
             }
 
             #[inline]
+            fn may_be_done(&self) -> bool {
+                self.core.chan.may_send()
+            }
+
+            #[inline]
             fn look(&mut self, state: &mut State<$t>, owed: &mut Option<Waker>) -> Option<$output> {
                 let $this = self;
                 let sent = $this.core.look(state, $slot, owed)?;
@@ -269,6 +296,16 @@ macro_rules! send_case {
             fn enlist(&mut self, state: &mut State<$t>, who: Who, _: &mut Option<Waker>) {
                 let $this = self;
                 $this.core.join(state, $slot, who);
+            }
+
+            #[inline]
+            fn collect(&mut self) -> Option<$output> {
+                let $this = self;
+                if $this.core.collect() {
+                    Some($result($this, Sent::Yes))
+                } else {
+                    None
+                }
             }
 
             fn settle(&mut self, state: &mut State<$t>) -> $output {
@@ -282,9 +319,9 @@ macro_rules! send_case {
             }
 
             #[inline]
-            fn leave(&mut self) {
+            fn leave(&mut self) -> Option<Who> {
                 let $this = self;
-                $this.core.leave($slot);
+                $this.core.leave($slot)?.1
             }
         }
     };
@@ -365,6 +402,11 @@ impl<T> Case for ArrowSend<'_, T> {
         self.send.as_ref().is_some_and(Case::is_in_line)
     }
 
+    #[inline]
+    fn may_be_done(&self) -> bool {
+        self.send.as_ref().is_some_and(Case::may_be_done)
+    }
+
     fn look(&mut self, state: &mut State<T>, owed: &mut Option<Waker>) -> Option<Arrow> {
         let send = self.send.as_mut()?;
         let sent = send.core.look(state, &mut send.value, owed)?;
@@ -375,6 +417,12 @@ impl<T> Case for ArrowSend<'_, T> {
         if let Some(send) = &mut self.send {
             send.enlist(state, who, owed);
         }
+    }
+
+    #[inline]
+    fn collect(&mut self) -> Option<Arrow> {
+        let served = self.send.as_mut()?.core.collect();
+        served.then_some(Arrow::Sent)
     }
 
     fn settle(&mut self, state: &mut State<T>) -> Arrow {
@@ -390,10 +438,8 @@ impl<T> Case for ArrowSend<'_, T> {
     }
 
     #[inline]
-    fn leave(&mut self) {
-        if let Some(send) = &mut self.send {
-            send.leave();
-        }
+    fn leave(&mut self) -> Option<Who> {
+        self.send.as_mut()?.leave()
     }
 }
 
@@ -402,12 +448,19 @@ impl<C: Case> Case for Option<C> {
     type Value = C::Value;
     type Output = C::Output;
 
+    #[inline]
     fn channel(&self) -> Option<&Lock<State<C::Value>>> {
         self.as_ref()?.channel()
     }
 
+    #[inline]
     fn is_in_line(&self) -> bool {
         self.as_ref().is_some_and(C::is_in_line)
+    }
+
+    #[inline]
+    fn may_be_done(&self) -> bool {
+        self.as_ref().is_some_and(C::may_be_done)
     }
 
     fn look(&mut self, state: &mut State<C::Value>, owed: &mut Option<Waker>) -> Option<C::Output> {
@@ -420,15 +473,19 @@ impl<C: Case> Case for Option<C> {
         }
     }
 
+    #[inline]
+    fn collect(&mut self) -> Option<C::Output> {
+        self.as_mut()?.collect()
+    }
+
     fn settle(&mut self, state: &mut State<C::Value>) -> C::Output {
         self.as_mut()
             .expect("a case that was served is there")
             .settle(state)
     }
 
-    fn leave(&mut self) {
-        if let Some(case) = self {
-            case.leave();
-        }
+    #[inline]
+    fn leave(&mut self) -> Option<Who> {
+        self.as_mut()?.leave()
     }
 }

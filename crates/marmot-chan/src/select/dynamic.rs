@@ -107,7 +107,7 @@ impl<'a> Select<'a> {
     pub fn wait(&mut self) -> Wait<'_, 'a> {
         Wait {
             select: self,
-            engine: Some(Engine::new(Order::Random, Patience::Waits)),
+            engine: Some(Engine::new(Order::Random, Patience::Waits, true)),
         }
     }
 
@@ -124,6 +124,10 @@ impl<'a> Select<'a> {
     }
 
     fn poll(&mut self, engine: &mut Engine, cx: &mut Context<'_>) -> Poll<Decided> {
+        self.with_arms(|arms| engine.poll(arms, cx))
+    }
+
+    fn with_arms<R>(&mut self, f: impl FnOnce(&mut [&mut dyn Arm]) -> R) -> R {
         let mut absent = Vec::new();
         absent.resize_with(self.cases.len(), || Absent);
         let mut arms: Vec<&mut dyn Arm> = self
@@ -135,7 +139,7 @@ impl<'a> Select<'a> {
                 None => absent as &mut dyn Arm,
             })
             .collect();
-        engine.poll(&mut arms, cx)
+        f(&mut arms)
     }
 
     /// Takes the chosen case out, and puts a new one in its place.
@@ -186,10 +190,8 @@ impl<'a> Future for Wait<'_, 'a> {
 impl Drop for Wait<'_, '_> {
     fn drop(&mut self) {
         // First nobody may decide any more, then all leave.
-        if self.engine.take().is_some() {
-            for case in self.select.cases.iter_mut().flatten() {
-                case.leave();
-            }
+        if let Some(mut engine) = self.engine.take() {
+            self.select.with_arms(|arms| engine.leave(arms));
         }
     }
 }
@@ -314,6 +316,10 @@ impl<T> Case for Received<'_, T> {
         matches!(self.core.stage, Stage::Waiting(_))
     }
 
+    fn may_be_done(&self) -> bool {
+        self.core.chan.may_receive()
+    }
+
     fn look(&mut self, state: &mut State<T>, owed: &mut Option<Waker>) -> Option<()> {
         let value = self.core.look(state, owed)?;
         self.kept = Some(state.keep_received(value));
@@ -324,6 +330,10 @@ impl<T> Case for Received<'_, T> {
         self.core.join(state, who, owed);
     }
 
+    fn collect(&mut self) -> Option<()> {
+        None
+    }
+
     fn settle(&mut self, _: &mut State<T>) {
         if let Stage::Waiting(key) = self.core.stage {
             self.core.stage = Stage::Over;
@@ -331,20 +341,22 @@ impl<T> Case for Received<'_, T> {
         }
     }
 
-    fn leave(&mut self) {
-        self.core.leave();
+    fn leave(&mut self) -> Option<Who> {
+        let who = self.core.leave();
         if self.kept.is_none() {
             self.core.stage = Stage::New;
         }
+        who
     }
 }
 
 impl<T> Drop for Received<'_, T> {
     fn drop(&mut self) {
-        self.core.leave();
+        drop(self.core.leave());
         if let Some(key) = self.kept {
-            let owed = self.core.chan.lock().leave_receiver(key);
+            let (who, owed) = self.core.chan.lock().leave_receiver(key);
             wake(owed);
+            drop(who);
         }
     }
 }
@@ -400,6 +412,10 @@ impl<T> Case for Posted<'_, T> {
         matches!(self.core.stage, Stage::Waiting(_))
     }
 
+    fn may_be_done(&self) -> bool {
+        self.core.chan.may_send()
+    }
+
     fn look(&mut self, state: &mut State<T>, owed: &mut Option<Waker>) -> Option<()> {
         let sent = self.core.look(state, &mut self.value, owed)?;
         let back = match sent {
@@ -414,6 +430,10 @@ impl<T> Case for Posted<'_, T> {
         self.core.join(state, &mut self.value, who);
     }
 
+    fn collect(&mut self) -> Option<()> {
+        None
+    }
+
     fn settle(&mut self, _: &mut State<T>) {
         if let Stage::Waiting(key) = self.core.stage {
             self.core.stage = Stage::Over;
@@ -421,17 +441,18 @@ impl<T> Case for Posted<'_, T> {
         }
     }
 
-    fn leave(&mut self) {
-        self.core.leave(&mut self.value);
+    fn leave(&mut self) -> Option<Who> {
+        let left = self.core.leave(&mut self.value);
         if self.kept.is_none() && self.value.is_some() {
             self.core.stage = Stage::New;
         }
+        left?.1
     }
 }
 
 impl<T> Drop for Posted<'_, T> {
     fn drop(&mut self) {
-        self.core.leave(&mut self.value);
+        drop(self.core.leave(&mut self.value));
         if let Some(key) = self.kept {
             let waiter = self.core.chan.lock().senders.remove(key);
             drop(waiter);
@@ -460,13 +481,12 @@ mod absent {
     //! The arm that is out.
     #![expect(unsafe_code, reason = "implements the engine's trait")]
 
-    use std::sync::Arc;
     use std::task::Context;
 
     use super::Absent;
     use crate::lock::Latch;
     use crate::select::arm::{Arm, Kind, Owed};
-    use crate::select::selection::Selection;
+    use crate::select::selection::{Back, Ticket};
 
     // SAFETY: the latch is always null.
     unsafe impl Arm for Absent {
@@ -474,15 +494,23 @@ mod absent {
             (Kind::Out, std::ptr::null())
         }
 
+        fn may_be_done(&self) -> bool {
+            false
+        }
+
+        fn look_alone(&mut self) -> bool {
+            false
+        }
+
         unsafe fn look(&mut self, _: &mut Owed) -> bool {
             false
         }
 
-        unsafe fn enlist(&mut self, _: &Arc<Selection>, _: u32, _: &mut Owed) {}
+        unsafe fn enlist(&mut self, _: Ticket, _: u32, _: &mut Owed) {}
 
         fn settle(&mut self) {}
 
-        fn leave(&mut self) {}
+        fn leave(&mut self, _: &mut Back<'_>) {}
 
         fn poll(&mut self, _: &mut Context<'_>) -> bool {
             false

@@ -18,7 +18,6 @@
 )]
 
 use std::panic::Location;
-use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
 use marmot_wait::{WaitReason, budget, note};
@@ -26,8 +25,8 @@ use marmot_wait::{WaitReason, budget, note};
 use crate::lock::Latch;
 use crate::select::arm::{Arm, Kind, Owed};
 use crate::select::list::List;
-use crate::select::rng;
-use crate::select::selection::{Found, Refreshed, Reopened, Selection, keep, take};
+use crate::select::rng::{self, Choices};
+use crate::select::selection::{Found, Owner, Refreshed, Reopened, keep, take};
 
 /// Operations one future may do in a select that does not wait, before its being pending no
 /// longer means that it is not ready. The budget of a whole poll.
@@ -64,12 +63,14 @@ pub enum Chosen {
 
 /// One select.
 pub struct Engine {
-    selection: Option<Arc<Selection>>,
+    selection: Option<Owner>,
     order: Order,
     patience: Patience,
     started: bool,
     /// Whether an arm that takes part is a future.
     futures: bool,
+    /// Whether arms may be looked at one by one before they are looked at all at once.
+    plain: bool,
     place: &'static Location<'static>,
 }
 
@@ -83,16 +84,18 @@ impl std::fmt::Debug for Engine {
 type Arms<'a, 'b> = &'a mut [&'b mut dyn Arm];
 
 impl Engine {
-    /// A select that begins.
+    /// A select that begins. Plain: all arms are channel operations, and none stands in line.
     #[track_caller]
     #[must_use]
-    pub fn new(order: Order, patience: Patience) -> Engine {
+    #[inline]
+    pub fn new(order: Order, patience: Patience, plain: bool) -> Engine {
         Engine {
             selection: None,
             order,
             patience,
             started: false,
             futures: false,
+            plain: plain && order == Order::Random,
             place: Location::caller(),
         }
     }
@@ -100,7 +103,7 @@ impl Engine {
     /// A select that is not counted: nobody could be made to wait.
     #[track_caller]
     pub(crate) fn uncounted(order: Order) -> Engine {
-        let mut engine = Engine::new(order, Patience::Default);
+        let mut engine = Engine::new(order, Patience::Default, false);
         engine.started = true;
         engine
     }
@@ -113,13 +116,81 @@ impl Engine {
             ready!(budget::poll_proceed(cx));
             self.started = true;
         }
-        match self.selection.take() {
+        match self.selection {
+            None if self.plain => self.look_quickly(arms, cx),
             None => self.look(arms, cx),
-            Some(selection) => self.resume(selection, arms, cx),
+            Some(_) => self.resume(arms, cx),
+        }
+    }
+
+    /// Looks at one arm after another, in random order, and does the first that can be done.
+    /// Only if there is none, all are looked at as one instant.
+    ///
+    /// The arm that is done was ready at the instant at which it was done, and every other that
+    /// was ready all the time had the same chance. (With `biased` it would matter that an
+    /// earlier one may have become ready meanwhile, so that looks at all at once.)
+    #[inline]
+    fn look_quickly(&mut self, arms: Arms<'_, '_>, cx: &mut Context<'_>) -> Poll<Chosen> {
+        if arms.len() > FEW {
+            return self.look(arms, cx);
+        }
+        match Few::first(arms.len()).try_each(|case| arms[case].look_alone()) {
+            Some(case) => Poll::Ready(Chosen::Arm(case)),
+            None => self.look_at_few(arms, cx),
+        }
+    }
+
+    /// Nothing could be done by one arm alone: looks at all at once, and enlists. What `look`
+    /// does, for a few arms that are all channel operations.
+    #[inline(never)]
+    fn look_at_few(&mut self, arms: Arms<'_, '_>, cx: &mut Context<'_>) -> Poll<Chosen> {
+        let (mut few, mut latches) = (Few::first(0), FewLatches::new());
+        for (case, arm) in arms.iter().enumerate() {
+            let (_, latch) = arm.site();
+            if !latch.is_null() {
+                few.push(case);
+                latches.insert(latch);
+            }
+        }
+        if few.count == 0 {
+            return Poll::Ready(Chosen::AllOut);
+        }
+        let mut owed = Owed::default();
+        let locks = Locks::take(&latches.sorted[..latches.count]);
+        let cases = &few.cases[..few.count];
+        let done = if cases
+            .iter()
+            .any(|&case| arms[usize::from(case)].may_be_done())
+        {
+            // SAFETY: `Locks::take` holds the latches of all arms that take part.
+            few.copy()
+                .try_each(|case| unsafe { arms[case].look(&mut owed) })
+        } else {
+            None
+        };
+        if done.is_none() && self.patience == Patience::Waits {
+            let selection = self.selection.get_or_insert_with(take);
+            let mut tickets = selection.tickets(few.count);
+            for &case in &few.cases[..few.count] {
+                let ticket = tickets.one();
+                // SAFETY: as above.
+                unsafe { arms[usize::from(case)].enlist(ticket, u32::from(case), &mut owed) };
+            }
+            drop(tickets);
+            // A new selection has no waker yet, so there is none to drop here.
+            let _none = selection.open(cx.waker());
+        }
+        drop(locks);
+        owed.wake();
+        match done {
+            Some(case) => Poll::Ready(Chosen::Arm(case)),
+            None if self.patience == Patience::Default => Poll::Ready(Chosen::Default),
+            None => self.wait(),
         }
     }
 
     /// Nothing has been tried yet, or all arms have left their lines.
+    #[inline(never)]
     fn look(&mut self, arms: Arms<'_, '_>, cx: &mut Context<'_>) -> Poll<Chosen> {
         let (mut plan, mut latches) = (Plan::new(), Latches::new());
         plan.fill(arms, self.order, &mut latches);
@@ -236,8 +307,9 @@ impl Engine {
         for &case in plan.order.iter() {
             let arm = &mut *arms[case as usize];
             if arm.site().0 == Kind::InLine {
+                let ticket = selection.tickets(1).one();
                 // SAFETY: `look` holds the latches of all arms that take part.
-                unsafe { arm.enlist(selection, case, owed) };
+                unsafe { arm.enlist(ticket, case, owed) };
             }
         }
     }
@@ -248,24 +320,24 @@ impl Engine {
             return;
         }
         let selection = self.selection.get_or_insert_with(take);
+        let mut tickets = selection.tickets(plan.order.len());
         for &case in plan.order.iter() {
             // SAFETY: `look` holds the latches of all arms that take part.
-            unsafe { arms[case as usize].enlist(selection, case, owed) };
+            unsafe { arms[case as usize].enlist(tickets.one(), case, owed) };
         }
+        drop(tickets);
         // A new selection has no waker yet, so there is none to drop here.
         let _none = selection.open(cx.waker());
     }
 
     /// Polled again after enlisting.
-    fn resume(
-        &mut self,
-        selection: Arc<Selection>,
-        arms: Arms<'_, '_>,
-        cx: &mut Context<'_>,
-    ) -> Poll<Chosen> {
+    #[inline]
+    fn resume(&mut self, arms: Arms<'_, '_>, cx: &mut Context<'_>) -> Poll<Chosen> {
+        let Some(selection) = &mut self.selection else {
+            return self.look(arms, cx);
+        };
         if !self.futures {
             let (found, _old) = selection.refresh(cx.waker());
-            self.selection = Some(selection);
             return match found {
                 Refreshed::Decided(case) => self.settle(case, arms),
                 Refreshed::LookAgain => self.look_again(arms, cx),
@@ -273,7 +345,6 @@ impl Engine {
             };
         }
         let found = selection.begin();
-        self.selection = Some(selection);
         if let Found::Decided(case) = found {
             return self.settle(case, arms);
         }
@@ -291,7 +362,7 @@ impl Engine {
                 return Poll::Ready(Chosen::Arm(case as usize));
             }
         }
-        let Some(selection) = &self.selection else {
+        let Some(selection) = &mut self.selection else {
             return Poll::Pending;
         };
         let (reopened, _old) = selection.reopen(cx.waker());
@@ -310,10 +381,7 @@ impl Engine {
     fn settle(&mut self, case: u32, arms: Arms<'_, '_>) -> Poll<Chosen> {
         arms[case as usize].settle();
         // Decided, its waker taken: there is nothing to end.
-        if let Some(selection) = self.selection.take() {
-            arms.iter_mut().for_each(|arm| arm.leave());
-            keep(selection);
-        }
+        self.leave_lines(arms);
         Poll::Ready(Chosen::Arm(case as usize))
     }
 
@@ -332,7 +400,7 @@ impl Engine {
             self.finish(arms);
             return Poll::Ready(Chosen::Arm(case));
         }
-        let old = self.selection.as_ref().and_then(|s| s.open(cx.waker()));
+        let old = self.selection.as_mut().and_then(|s| s.open(cx.waker()));
         drop(locks);
         drop(old);
         owed.wake();
@@ -343,11 +411,26 @@ impl Engine {
     /// here, so that no peer can decide it meanwhile; it is ended for its waker's sake.)
     #[inline]
     fn finish(&mut self, arms: Arms<'_, '_>) {
-        if let Some(selection) = self.selection.take() {
+        if let Some(selection) = &mut self.selection {
             drop(selection.end());
-            arms.iter_mut().for_each(|arm| arm.leave());
+            self.leave_lines(arms);
+        }
+    }
+
+    /// All arms leave their lines, and their tickets come back.
+    #[inline]
+    fn leave_lines(&mut self, arms: Arms<'_, '_>) {
+        if let Some(mut selection) = self.selection.take() {
+            let mut back = selection.back();
+            arms.iter_mut().for_each(|arm| arm.leave(&mut back));
+            drop(back);
             keep(selection);
         }
+    }
+
+    /// Gives up.
+    pub(crate) fn leave(&mut self, arms: Arms<'_, '_>) {
+        self.finish(arms);
     }
 
     fn note(&self) {
@@ -358,7 +441,7 @@ impl Engine {
 
 impl Drop for Engine {
     fn drop(&mut self) {
-        if let Some(selection) = self.selection.take() {
+        if let Some(mut selection) = self.selection.take() {
             drop(selection.end());
         }
     }
@@ -443,6 +526,91 @@ impl Plan {
     }
 }
 
+/// So many arms are tried one by one.
+const FEW: usize = 8;
+
+/// The numbers of a few arms.
+struct Few {
+    cases: [u8; FEW],
+    count: usize,
+}
+
+impl Few {
+    /// The first so many.
+    #[inline]
+    fn first(count: usize) -> Few {
+        Few {
+            cases: [0, 1, 2, 3, 4, 5, 6, 7],
+            count,
+        }
+    }
+
+    #[inline]
+    fn copy(&self) -> Few {
+        Few {
+            cases: self.cases,
+            count: self.count,
+        }
+    }
+
+    /// One more; there is room.
+    #[inline]
+    fn push(&mut self, case: usize) {
+        self.cases[self.count] = case as u8;
+        self.count += 1;
+    }
+
+    /// Tries each in random order, until one can be done; gives that.
+    #[inline]
+    fn try_each(&mut self, mut done: impl FnMut(usize) -> bool) -> Option<usize> {
+        let mut choices = Choices::new();
+        for at in 0..self.count.min(FEW) {
+            // As `draw`: one of those that are left. (What is behind us is not looked at again,
+            // so it need not be kept.)
+            let other = (at + choices.below(self.count - at)) % FEW;
+            let case = usize::from(self.cases[other]);
+            self.cases[other] = self.cases[at];
+            if done(case) {
+                return Some(case);
+            }
+        }
+        None
+    }
+}
+
+/// The latches of a few channels, by address, each once.
+struct FewLatches {
+    sorted: [*const Latch; FEW],
+    count: usize,
+}
+
+impl FewLatches {
+    #[inline]
+    fn new() -> FewLatches {
+        FewLatches {
+            sorted: [std::ptr::null(); FEW],
+            count: 0,
+        }
+    }
+
+    /// Adds one at its place, unless it is there; there is room.
+    #[inline]
+    fn insert(&mut self, latch: *const Latch) {
+        let mut at = self.count;
+        while at > 0 && self.sorted[at - 1] > latch {
+            at -= 1;
+        }
+        if at > 0 && self.sorted[at - 1] == latch {
+            return;
+        }
+        (at..self.count)
+            .rev()
+            .for_each(|from| self.sorted[from + 1] = self.sorted[from]);
+        self.sorted[at] = latch;
+        self.count += 1;
+    }
+}
+
 /// Puts one of those that are left here, each equally likely (Fisher and Yates). So the first
 /// ready one is uniformly random among the ready ones. (A random start in a fixed order is not
 /// fair: it favours those behind a gap.)
@@ -461,12 +629,15 @@ impl Locks<'_> {
     /// Takes them in the order of their addresses, so that no two selects can wait for each
     /// other.
     #[inline]
-    fn take(latches: &Latches) -> Locks<'_> {
-        for &latch in latches.iter() {
+    fn take(latches: &[*const Latch]) -> Locks<'_> {
+        for (number, &latch) in latches.iter().enumerate() {
             // SAFETY: `Arm` promises that the pointer is valid while the arms are borrowed,
             // which they are in all of `Engine::poll`.
             let latch = unsafe { &*latch };
-            latch.acquire();
+            match number {
+                0 => latch.acquire(),
+                _ => latch.acquire_another(),
+            }
         }
         Locks(latches)
     }
