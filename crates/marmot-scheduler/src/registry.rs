@@ -14,13 +14,20 @@ fn numbers() -> MutexGuard<'static, BTreeSet<i32>> {
     THREADS.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// This thread is ours, as long as this lives.
+/// This thread is ours and wakes no goroutine of its own accord, as long as this lives: beside such
+/// threads only, a deadlock is certain.
+#[doc(hidden)]
 #[derive(Debug)]
-pub(crate) struct OurThread(i32);
+pub struct OurThread(i32);
 
 impl OurThread {
     /// To be made on the thread, and dropped there.
-    pub(crate) fn new() -> OurThread {
+    #[must_use]
+    #[expect(
+        clippy::new_without_default,
+        reason = "it counts; nothing is made by default"
+    )]
+    pub fn new() -> OurThread {
         let number = sys::gettid();
         numbers().insert(number);
         OurThread(number)

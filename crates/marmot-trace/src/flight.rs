@@ -7,6 +7,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::Duration;
 
+use marmot_scheduler::OurThread;
 use marmot_scheduler::events::Kind;
 use marmot_wait::clock;
 
@@ -142,7 +143,10 @@ impl FlightBuilder {
         let reads = Arc::clone(&state);
         let thread = thread::Builder::new()
             .name("marmot-flight".to_owned())
-            .spawn(move || keep(&reads))?;
+            .spawn(move || {
+                let _ours = OurThread::new();
+                keep(&reads);
+            })?;
         lock(&state).collector.tell(thread.thread().clone());
         Ok(FlightRecorder {
             state,

@@ -12,6 +12,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
+use marmot_scheduler::OurThread;
 use marmot_wait::clock;
 
 use crate::collect::Collector;
@@ -48,7 +49,10 @@ impl Session {
         let told = Arc::clone(&ends);
         let thread = thread::Builder::new()
             .name("marmot-trace".to_owned())
-            .spawn(move || write(collector, out, &told))?;
+            .spawn(move || {
+                let _ours = OurThread::new();
+                write(collector, out, &told)
+            })?;
         Ok(Session { ends, thread })
     }
 

@@ -27,6 +27,7 @@
 
 #![forbid(unsafe_code)]
 
+pub mod debug;
 mod entry;
 mod go;
 pub mod io;

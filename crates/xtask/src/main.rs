@@ -10,6 +10,7 @@ mod decide;
 mod docs;
 mod loom;
 mod msrv;
+mod page;
 mod run;
 mod sanitize;
 mod soak;
@@ -78,6 +79,12 @@ const CHORES: &[Chore] = &[
         "FILE [seconds]",
         "plants one weaker ordering at a time and lists those that no model notices",
         weaken::chore,
+    ),
+    (
+        "page",
+        "[picture.png]",
+        "the debug page in a real browser (needs chromium)",
+        page::chore,
     ),
     ("tidy", "", "checks that texts and code agree", tidy::chore),
     (
