@@ -8,7 +8,7 @@
 //! The server has threads of its own and blocking sockets of std: it is asked when the program is
 //! stuck, and then no goroutine of it would run. It reads heads of at most 8 KiB, answers GET and
 //! HEAD, and closes. That little of HTTP is less code than a library needs to be set up (decision
-//! 0027). What it reads it does not change.
+//! 0029). What it reads it does not change.
 
 mod guard;
 mod http;
