@@ -1,7 +1,8 @@
 //! Two sources, one channel.
 //!
 //! In Go: a `select` over both in a loop, and a nil channel for one that has ended. Look at the
-//! two arms: each is out by itself once its channel is closed, and `else` comes when both are.
+//! two arms: each is out by itself once its channel is closed, and `else` comes when both are. A
+//! listener may leave in the middle: then the next text finds nobody, and all three goroutines end.
 
 #![expect(clippy::print_stdout, reason = "it is a program, and prints")]
 
@@ -16,20 +17,22 @@ async fn main() {
     println!("both are done");
 }
 
-/// Says something a few times.
-fn source(name: &'static str, pause: Duration) -> Receiver<String> {
+/// Says something a few times, as long as somebody listens.
+pub(crate) fn source(name: &'static str, pause: Duration) -> Receiver<String> {
     let (tx, rx) = chan(0);
     go!(async move {
         for number in 1..=4 {
             sleep(pause).await;
-            tx.send(format!("{name} {number}")).await.ok();
+            if tx.send(format!("{name} {number}")).await.is_err() {
+                return;
+            }
         }
     });
     rx
 }
 
 /// Whatever comes, from either.
-fn fan_in(one: Receiver<String>, other: Receiver<String>) -> Receiver<String> {
+pub(crate) fn fan_in(one: Receiver<String>, other: Receiver<String>) -> Receiver<String> {
     let (tx, rx) = chan(0);
     go!(async move {
         loop {
@@ -38,7 +41,9 @@ fn fan_in(one: Receiver<String>, other: Receiver<String>) -> Receiver<String> {
                 Some(text) = other.recv() => text,
                 else => return,
             };
-            tx.send(text).await.ok();
+            if tx.send(text).await.is_err() {
+                return;
+            }
         }
     });
     rx

@@ -2,20 +2,23 @@
 //!
 //! Go's proverb: do not communicate by sharing memory, share memory by communicating. Look for
 //! the lock: there is none, `balance` is a local variable. A question carries the channel for its
-//! answer.
+//! answer. The owner ends with its last client, or with its context; then sends fail, and nobody waits
+//! for it.
 
 #![expect(clippy::print_stdout, reason = "it is a program, and prints")]
 
 use marmot::prelude::*;
 
-enum Message {
+/// What the account understands.
+pub(crate) enum Message {
     Deposit(i64),
     Balance(Sender<i64>),
 }
 
 #[marmot::main]
 async fn main() {
-    let account = open_account();
+    let (ctx, cancel) = Context::background().with_cancel();
+    let account = open_account(&ctx);
     let wg = WaitGroup::new();
     for amount in 1..=100 {
         let account = account.clone();
@@ -25,19 +28,26 @@ async fn main() {
         });
     }
     wg.wait().await;
-
-    let (reply, answer) = chan(1);
-    let question = Message::Balance(reply);
-    account.send(question).await.expect("the account is open");
-    println!("balance: {:?}", answer.recv().await);
+    println!("balance: {:?}", balance(&account).await);
+    cancel.cancel();
+    account.closed().await;
+    println!("after the end: {:?}", balance(&account).await);
 }
 
-/// Starts the owner. It ends with the last handle.
-fn open_account() -> Sender<Message> {
+/// Asks; `None` if nobody is there to answer.
+pub(crate) async fn balance(account: &Sender<Message>) -> Option<i64> {
+    let (reply, answer) = chan(1);
+    account.send(Message::Balance(reply)).await.ok()?;
+    answer.recv().await
+}
+
+/// Starts the owner.
+pub(crate) fn open_account(ctx: &Context) -> Sender<Message> {
     let (tx, messages) = chan(0);
+    let ctx = ctx.clone();
     go!(async move {
         let mut balance = 0;
-        while let Some(message) = messages.recv().await {
+        while let Ok(Some(message)) = ctx.run(messages.recv()).await {
             match message {
                 Message::Deposit(amount) => balance += amount,
                 // Whoever asked may have gone.

@@ -2,8 +2,9 @@
 //!
 //! In Go each stage is a `func(in <-chan int) <-chan int` that starts a goroutine and closes its
 //! channel at the end. Here the end of the goroutine drops the sender, which closes it. Look at
-//! the last lines: main stops early and drops its receiver, each send further up fails, and so
-//! every stage ends. In Go they would wait for ever, without a done channel.
+//! how it is stopped: who has enough drops the receiver, each send further up fails, and so every
+//! stage ends. In Go they would wait for ever, without a done channel. And a context stops it from
+//! outside, also while nobody receives.
 
 #![expect(clippy::print_stdout, reason = "it is a program, and prints")]
 
@@ -12,21 +13,36 @@ use marmot::prelude::*;
 #[marmot::main]
 async fn main() {
     let wg = WaitGroup::new();
-    let squares = square(generate(&wg), &wg);
-    for _ in 0..5 {
-        println!("{:?}", squares.recv().await);
-    }
-    drop(squares);
+    println!("{:?}", first_squares(5, &wg).await);
+    wg.wait().await;
+    println!("both stages have ended");
+
+    let (ctx, cancel) = Context::background().with_cancel();
+    let squares = square(&ctx, generate(&ctx, &wg), &wg);
+    println!("{:?}, and then somebody cancels", squares.recv().await);
+    cancel.cancel();
     wg.wait().await;
     println!("both stages have ended");
 }
 
+/// The first squares. Then nobody wants more.
+pub(crate) async fn first_squares(count: usize, wg: &WaitGroup) -> Vec<u64> {
+    let ctx = Context::background();
+    let squares = square(&ctx, generate(&ctx, wg), wg);
+    let mut first = Vec::new();
+    while first.len() < count {
+        first.extend(squares.recv().await);
+    }
+    first
+}
+
 /// 1, 2, 3 and so on.
-fn generate(wg: &WaitGroup) -> Receiver<u64> {
+pub(crate) fn generate(ctx: &Context, wg: &WaitGroup) -> Receiver<u64> {
     let (tx, rx) = chan(0);
+    let ctx = ctx.clone();
     wg.go(async move {
         let mut number = 1;
-        while tx.send(number).await.is_ok() {
+        while let Ok(Ok(())) = ctx.run(tx.send(number)).await {
             number += 1;
         }
     });
@@ -34,11 +50,12 @@ fn generate(wg: &WaitGroup) -> Receiver<u64> {
 }
 
 /// The square of each number.
-fn square(numbers: Receiver<u64>, wg: &WaitGroup) -> Receiver<u64> {
+pub(crate) fn square(ctx: &Context, numbers: Receiver<u64>, wg: &WaitGroup) -> Receiver<u64> {
     let (tx, rx) = chan(0);
+    let ctx = ctx.clone();
     wg.go(async move {
         while let Some(number) = numbers.recv().await {
-            if tx.send(number * number).await.is_err() {
+            if !matches!(ctx.run(tx.send(number * number)).await, Ok(Ok(()))) {
                 return;
             }
         }
