@@ -203,6 +203,13 @@ fn input_and_output_survive_a_thousand_signals_a_second() {
         let began = Instant::now();
         let mut sent = 0;
         while began.elapsed() < ms(700) {
+            let echo = marmot::process::Command::new("echo")
+                .arg("hi")
+                .output()
+                .await;
+            assert_eq!(echo.expect("started").stdout, b"hi\n");
+            let itself = marmot::fs::read("Cargo.toml").await.expect("a file");
+            assert!(itself.starts_with(b"[package]"));
             client.write_all(&[7; 1000]).await.expect("written");
             client.read_exact(&mut [0]).await.expect("read");
             sent += 1000;

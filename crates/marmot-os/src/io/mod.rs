@@ -20,5 +20,11 @@
 mod buf_reader;
 mod standard;
 
+/// The traits of readers and writers, which are futures' own.
+pub use futures::io::{
+    AsyncBufRead, AsyncBufReadExt, AsyncRead, AsyncReadExt, AsyncSeek, AsyncSeekExt, AsyncWrite,
+    AsyncWriteExt,
+};
+
 pub use buf_reader::{BufReader, Lines, Split};
 pub use standard::{Stderr, Stdin, Stdout, stderr, stdin, stdout};

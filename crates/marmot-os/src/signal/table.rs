@@ -57,6 +57,8 @@ struct Table {
     asked: [Disposition; COUNT],
     originals: [Original; COUNT],
     pipe: Pipe,
+    /// The pipe could not be waited for.
+    deaf: bool,
     dispatching: bool,
     /// Somebody else wanted to dispatch meanwhile.
     again: bool,
@@ -69,6 +71,7 @@ static TABLE: Mutex<Table> = Mutex::new(Table {
     asked: [Disposition::Before; COUNT],
     originals: [None; COUNT],
     pipe: Pipe::None,
+    deaf: false,
     dispatching: false,
     again: false,
 });
@@ -103,13 +106,18 @@ pub(super) fn listen(wants: Set, listener: Arc<dyn Listener>) -> io::Result<Id> 
     let asked = wants
         .iter()
         .try_for_each(|signal| table.ask(signal, Disposition::Counted));
-    if let Err(error) = asked {
-        let gone = table.remove(id);
-        drop(table);
-        drop(gone);
-        return Err(error);
+    let gone = match &asked {
+        Ok(()) => None,
+        Err(_) => table.remove(id),
+    };
+    let deaf = table.deaf;
+    drop(table);
+    drop(gone);
+    if deaf {
+        // There may be signals that nobody was told of.
+        dispatch();
     }
-    Ok(id)
+    asked.map(|()| id)
 }
 
 /// A listener that is there wants these (again).
@@ -225,10 +233,12 @@ impl Table {
         });
         note::clear();
         budget::restore(budget);
-        match polled {
+        let done = match polled {
             Poll::Pending => Ok(()),
             Poll::Ready(done) => done,
-        }
+        };
+        self.deaf = done.is_err();
+        done
     }
 
     /// What has come, and for whom.
@@ -258,7 +268,7 @@ fn dispatch() {
     loop {
         table.again = false;
         // It fails if no thread can be started to look at it; the next listener tries again.
-        let _unheard = table.silence();
+        let _deaf = table.silence();
         let due = table.due();
         drop(table);
         for (listener, signal, times) in due {
