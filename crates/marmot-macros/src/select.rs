@@ -374,10 +374,11 @@ fn is_left_arrow(tokens: &[TokenTree], at: usize) -> bool {
 }
 
 fn is_and(tokens: &[TokenTree], at: usize) -> bool {
-    // A `&&` at the beginning or after another operator is a reference to a reference.
+    // A `&&` at the beginning or after another operator is a reference to a reference. (After
+    // a dot somebody is just typing the name of a method.)
     is_pair(tokens, at, '&', '&')
         && at > 0
-        && !matches!(&tokens[at - 1], TokenTree::Punct(p) if p.as_char() != '?')
+        && !matches!(&tokens[at - 1], TokenTree::Punct(p) if !matches!(p.as_char(), '?' | '.'))
 }
 
 fn is_or(tokens: &[TokenTree], at: usize) -> bool {

@@ -37,8 +37,8 @@ use crate::JoinHandle;
 /// Outside a runtime; the text says what to write around it.
 #[macro_export]
 macro_rules! go {
-    ([$($captures:tt)*], $what:expr $(,)?) => {
-        $crate::__go_with!([$($captures)*] $what)
+    ([$($captures:tt)*], $($what:tt)+) => {
+        $crate::__go_with!([$($captures)*] $($what)+)
     };
     ($what:expr $(,)?) => {{
         use $crate::__private::{KindClosure as _, KindFuture as _};
@@ -48,26 +48,27 @@ macro_rules! go {
     }};
 }
 
-/// The captures of [`go!`], one by one: cloned, or bound to an expression.
+/// The captures of [`go!`], one by one: cloned, or bound to an expression. What is started goes
+/// through as tokens: editors do not complete in an expression that was matched twice.
 #[doc(hidden)]
 #[macro_export]
 macro_rules! __go_with {
-    ([] $what:expr) => { $crate::go!($what) };
-    ([mut $name:ident = $value:expr $(, $($rest:tt)*)?] $what:expr) => {{
+    ([] $($what:tt)+) => { $crate::go!($($what)+) };
+    ([mut $name:ident = $value:expr $(, $($rest:tt)*)?] $($what:tt)+) => {{
         let mut $name = $value;
-        $crate::__go_with!([$($($rest)*)?] $what)
+        $crate::__go_with!([$($($rest)*)?] $($what)+)
     }};
-    ([$name:ident = $value:expr $(, $($rest:tt)*)?] $what:expr) => {{
+    ([$name:ident = $value:expr $(, $($rest:tt)*)?] $($what:tt)+) => {{
         let $name = $value;
-        $crate::__go_with!([$($($rest)*)?] $what)
+        $crate::__go_with!([$($($rest)*)?] $($what)+)
     }};
-    ([mut $name:ident $(, $($rest:tt)*)?] $what:expr) => {{
+    ([mut $name:ident $(, $($rest:tt)*)?] $($what:tt)+) => {{
         let mut $name = $name.clone();
-        $crate::__go_with!([$($($rest)*)?] $what)
+        $crate::__go_with!([$($($rest)*)?] $($what)+)
     }};
-    ([$name:ident $(, $($rest:tt)*)?] $what:expr) => {{
+    ([$name:ident $(, $($rest:tt)*)?] $($what:tt)+) => {{
         let $name = $name.clone();
-        $crate::__go_with!([$($($rest)*)?] $what)
+        $crate::__go_with!([$($($rest)*)?] $($what)+)
     }};
 }
 

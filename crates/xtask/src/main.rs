@@ -8,6 +8,7 @@ use std::process::ExitCode;
 mod ci;
 mod decide;
 mod docs;
+mod editor;
 mod loom;
 mod msrv;
 mod page;
@@ -92,6 +93,12 @@ const CHORES: &[Chore] = &[
         "",
         "the public docs, and the docs of the insides, warnings denied",
         docs::chore,
+    ),
+    (
+        "editor",
+        "",
+        "whether rust-analyzer completes inside our macros, if it is installed",
+        editor::chore,
     ),
     (
         "decide",
