@@ -244,3 +244,82 @@ impl HogLane {
         self.running.fetch_sub(1, Ordering::Relaxed);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+    use std::ptr::{NonNull, without_provenance_mut};
+    use std::sync::atomic::{AtomicBool, Ordering};
+    use std::thread;
+
+    use super::{BATCH, LocalQueue};
+    use crate::task::header::TaskRef;
+
+    /// The n-th task: an address that is never read from.
+    fn task(n: usize) -> TaskRef {
+        TaskRef(NonNull::new(without_provenance_mut((n + 1) * 4096)).expect("not null"))
+    }
+
+    /// Miri is slow.
+    const ROUNDS: usize = if cfg!(miri) { 200 } else { 100_000 };
+    const COUNTS: usize = if cfg!(miri) { 20 } else { 300 };
+
+    #[test]
+    fn as_many_come_out_as_were_put_in_and_in_that_order() {
+        let queue = LocalQueue::new();
+        for count in 0..COUNTS {
+            assert!(queue.is_empty());
+            (0..count).for_each(|n| queue.push(task(n)));
+            assert_eq!(queue.is_empty(), count == 0);
+            assert!((0..count).all(|n| queue.pop() == Some(task(n))));
+            assert_eq!(queue.pop(), None);
+        }
+    }
+
+    #[test]
+    fn a_thief_takes_half_and_each_task_is_in_one_place() {
+        for count in 1..COUNTS {
+            let (victim, thief) = (LocalQueue::new(), LocalQueue::new());
+            (0..count).for_each(|n| victim.push(task(n)));
+            let first = victim.stealer().steal_into(&thief).expect("there are some");
+            let stolen: Vec<_> = [first]
+                .into_iter()
+                .chain(std::iter::from_fn(|| thief.pop()))
+                .collect();
+            let half = count.div_ceil(2).min(BATCH);
+            assert!(
+                stolen.len().abs_diff(half) <= 1,
+                "{} of {count}",
+                stolen.len()
+            );
+            let left = std::iter::from_fn(|| victim.pop());
+            let all: BTreeSet<_> = left.chain(stolen).map(|task| task.0).collect();
+            assert!(all.into_iter().eq((0..count).map(|n| task(n).0)));
+        }
+    }
+
+    #[test]
+    fn a_queue_that_is_never_empty_never_looks_so() {
+        let queue = LocalQueue::new();
+        let (stealer, over) = (queue.stealer(), AtomicBool::new(false));
+        queue.push(task(0));
+        thread::scope(|scope| {
+            let watcher = scope.spawn(|| {
+                let mut looks = 0_u64;
+                while !over.load(Ordering::Relaxed) {
+                    assert!(!stealer.is_empty());
+                    looks += 1;
+                }
+                looks
+            });
+            for n in 1..ROUNDS {
+                queue.push(task(n));
+                assert_eq!(queue.pop(), Some(task(n - 1)));
+            }
+            // The watcher has to have had its chance, on one core too.
+            thread::yield_now();
+            over.store(true, Ordering::Relaxed);
+            watcher.join().expect("it saw no empty queue");
+        });
+    }
+}

@@ -231,3 +231,58 @@ fn of_many_threads_that_store_first_one_wins_and_all_see_it() {
         }
     });
 }
+
+/// Each thread has keys of its own, whose hashes are those of everybody else's: what it does to
+/// them gives what it would give to a plain map.
+#[test]
+fn threads_that_share_all_hashes_do_not_see_each_others_keys() {
+    within_seconds(|| {
+        for spread in [1, 4, 1 << 20] {
+            let map = Arc::new(Map::new());
+            let workers: Vec<_> = (0..4_usize)
+                .map(|who| {
+                    let map = Arc::clone(&map);
+                    std::thread::spawn(move || {
+                        let mut rng = Rng::new(who as u64 + 1);
+                        let mut plain = HashMap::new();
+                        for _ in 0..2000 {
+                            let n = rng.below(8);
+                            let key = BadHash(n * 4 + who, spread);
+                            let (v, other) = (rng.below(3), rng.below(3));
+                            match rng.below(6) {
+                                0 => assert_eq!(map.load(&key), plain.get(&n).copied()),
+                                1 => assert_eq!(map.swap(key, v), plain.insert(n, v)),
+                                2 => {
+                                    let loaded = plain.contains_key(&n);
+                                    let expected = *plain.entry(n).or_insert(v);
+                                    assert_eq!(map.load_or_store(key, v), (expected, loaded));
+                                }
+                                3 => assert_eq!(map.load_and_delete(&key), plain.remove(&n)),
+                                4 => {
+                                    let is = plain.get(&n) == Some(&v);
+                                    assert_eq!(map.compare_and_swap(&key, v, other), is);
+                                    plain.entry(n).and_modify(|at| {
+                                        if is {
+                                            *at = other
+                                        }
+                                    });
+                                }
+                                _ => {
+                                    let is = plain.get(&n) == Some(&v);
+                                    assert_eq!(map.compare_and_delete(&key, v), is);
+                                    plain.retain(|at, _| !(is && *at == n));
+                                }
+                            }
+                        }
+                        plain.len()
+                    })
+                })
+                .collect();
+            let left: usize = workers
+                .into_iter()
+                .map(|worker| worker.join().expect("it ends well"))
+                .sum();
+            assert_eq!((map.len(), contents(&map).len()), (left, left));
+        }
+    });
+}
