@@ -1,13 +1,14 @@
 //! What does not compile, and where the compiler says so: at the program's own tokens, also
-//! inside `select!` and `go!`.
+//! inside `select!` and `go!`. And what rustfmt makes of them.
 //!
 //! The sources in `tests/ui` mark each place where an error is to be told with a comment,
 //! `/*~ CODE or words */`, right before the token. Every error of the compiler has to be at such
 //! a mark and have its code or words in it, and every mark has to get one.
 
 use std::collections::BTreeSet;
+use std::io::Write as _;
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Command, Stdio};
 
 const MARK: &str = "/*~";
 
@@ -149,4 +150,37 @@ fn the_directions_of_channels_are_kept_by_the_compiler() {
 #[test]
 fn what_a_goroutine_may_not_take_along_is_told_at_the_go() {
     errors_are_told_where_marked("send.rs");
+}
+
+/// What rustfmt makes of a text, without its first line, which says what the text is.
+fn formatted(text: &str) -> Option<String> {
+    let mut rustfmt = Command::new("rustfmt")
+        .args(["--edition=2024", "--quiet"])
+        .current_dir(env!("CARGO_MANIFEST_DIR"))
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .ok()?;
+    let mut to = rustfmt.stdin.take().expect("stdin is piped");
+    to.write_all(text.as_bytes()).ok()?;
+    drop(to);
+    let output = rustfmt.wait_with_output().ok()?;
+    let text = String::from_utf8(output.stdout).ok()?;
+    (output.status.success() && !text.is_empty()).then(|| without_head(&text).to_owned())
+}
+
+fn without_head(text: &str) -> &str {
+    text.split_once('\n').map_or(text, |(_head, rest)| rest)
+}
+
+#[test]
+fn rustfmt_formats_a_select_that_is_spelled_as_a_match_and_every_go() {
+    let wanted = include_str!("ui/formatted.rs");
+    let Some(left) = formatted(wanted) else {
+        eprintln!("skipped: there is no rustfmt");
+        return;
+    };
+    assert_eq!(left, without_head(wanted), "what is formatted stays");
+    let made = formatted(include_str!("ui/unformatted.rs"));
+    assert_eq!(made.as_deref(), Some(without_head(wanted)));
 }

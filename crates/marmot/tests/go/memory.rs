@@ -13,15 +13,18 @@ struct Counting;
 // ORDERING: Relaxed; a sum, read when everybody who added to it has been waited for, and with
 // slack for those who have not.
 static LIVE: AtomicIsize = AtomicIsize::new(0);
+/// How often something was allocated.
+static CALLS: AtomicIsize = AtomicIsize::new(0);
 
 #[expect(unsafe_code, reason = "counts what the system's allocator gives out")]
 mod counting {
-    use super::{Counting, GlobalAlloc, LIVE, Layout, Ordering, System};
+    use super::{CALLS, Counting, GlobalAlloc, LIVE, Layout, Ordering, System};
 
     // SAFETY: everything is passed on to the system's allocator as it is.
     unsafe impl GlobalAlloc for Counting {
         unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
             LIVE.fetch_add(layout.size() as isize, Ordering::Relaxed);
+            CALLS.fetch_add(1, Ordering::Relaxed);
             // SAFETY: our caller keeps the rules.
             unsafe { System.alloc(layout) }
         }
@@ -138,6 +141,29 @@ fn selects_that_name_a_channel_three_times_leave_no_waiters() {
             let grown = LIVE.load(Ordering::Relaxed) - before;
             // A waiter that stayed in each round would leave a hundred times as much.
             assert!(grown < 16 << 10, "a thousand rounds left {grown} bytes");
+        });
+    }
+}
+
+/// In turn on one P, so that nobody else allocates meanwhile.
+#[test]
+fn what_was_done_once_is_asked_for_again_without_allocating() {
+    if is_child("what_was_done_once_is_asked_for_again_without_allocating") {
+        on(1, || async {
+            let (once, value) = (
+                Once::new(),
+                marmot::sync::OnceValue::new(|| async { vec![1] }),
+            );
+            once.call_once(async || {}).await;
+            assert_eq!(value.get().await.len(), 1);
+            let before = CALLS.load(Ordering::Relaxed);
+            for _ in 0..10 {
+                once.call_once(async || unreachable!("it is done")).await;
+                assert_eq!(value.get().await.len(), 1);
+            }
+            let calls = CALLS.load(Ordering::Relaxed) - before;
+            // The threads that wait for this test may wake up once and note the time.
+            assert!(calls < 10, "{calls} allocations for 20 calls");
         });
     }
 }
