@@ -1,7 +1,7 @@
 //! Whole programs: goroutines, channels, select, timers and locks together.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 
 use marmot::prelude::*;
 
@@ -88,20 +88,31 @@ async fn a_wait_group_waits_for_a_thousand_goroutines() {
 
 #[marmot::test(max_procs = 1)]
 async fn a_ticker_goes_on_beside_goroutines_that_block_and_burn() {
+    const LONG: Duration = secs(20);
+    let begin = Instant::now();
+    let (end, together) = (
+        Arc::new(AtomicBool::new(false)),
+        Arc::new(std::sync::Barrier::new(5)),
+    );
+    let mut all = Vec::new();
     for _ in 0..4 {
-        go!(|| std::thread::sleep(ms(100)));
-        go!(|| {
-            let start = Instant::now();
-            while start.elapsed() < ms(100) {}
-        });
+        all.push(go!([together], move || drop(together.wait())));
+        all.push(go!([end], move || {
+            while !end.load(Ordering::Relaxed) && begin.elapsed() < LONG {
+                std::hint::spin_loop();
+            }
+        }));
     }
-    let start = Instant::now();
-    let mut ticks = 0;
-    while start.elapsed() < ms(80) {
+    // They go on until this is over.
+    for _ in 0..20 {
         sleep(ms(1)).await;
-        ticks += 1;
     }
-    assert!(ticks >= 10, "{ticks} ticks in 80 ms");
+    assert!(begin.elapsed() < LONG, "they held it up until they ended");
+    end.store(true, Ordering::Relaxed);
+    runtime::blocking(|| together.wait());
+    for goroutine in all {
+        goroutine.await.unwrap();
+    }
 }
 
 #[marmot::test]
