@@ -96,7 +96,9 @@ async fn a_ticker_goes_on_beside_goroutines_that_block_and_burn() {
     );
     let mut all = Vec::new();
     for _ in 0..4 {
-        all.push(go!([together], move || drop(together.wait())));
+        all.push(go!([together], move || {
+            together.wait();
+        }));
         all.push(go!([end], move || {
             while !end.load(Ordering::Relaxed) && begin.elapsed() < LONG {
                 std::hint::spin_loop();
