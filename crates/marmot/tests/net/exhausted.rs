@@ -36,6 +36,7 @@ fn a_server_without_descriptors_rests_and_recovers() {
         let mut client = connect();
         client.write_all(b"hello").expect("room");
         client.read_exact(&mut [0; 5]).expect("an echo");
+        drop(client);
         drop(server.stdin.take());
         assert!(server.wait().expect("a child").success());
     });
