@@ -15,6 +15,9 @@ use crate::state::Nature;
 /// handles of it, or of its [`sender`](Chan::sender) and [`receiver`](Chan::receiver), never
 /// does.
 ///
+/// Each operation is that of the end it belongs to: order, fairness, cancel safety and complexity
+/// are said there.
+///
 /// # Examples
 ///
 /// ```
@@ -239,7 +242,8 @@ impl<T> Clone for Chan<T> {
 macro_rules! questions {
     ($($handle:ident: $($chan:ident).+;)*) => {$(
         impl<T> $handle<T> {
-            /// How many values are in the buffer.
+            /// How many values are in the buffer. O(1), and outdated at once, like the answers
+            /// below.
             pub fn len(&self) -> usize {
                 self.$($chan).+.len()
             }

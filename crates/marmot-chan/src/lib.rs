@@ -199,6 +199,13 @@ fn make<T>(capacity: usize) -> (Sender<T>, Receiver<T>) {
 ///
 /// Dropping the future that a select is in leaves no waiter; a value that it was already
 /// handed goes back to its channel.
+///
+/// # Complexity
+///
+/// Among n arms, O(n), and the lock of one channel, if one can be done; if none can, the locks of
+/// all n, O(n log n). Up to eight arms it allocates nothing but one small block a thread, which is
+/// kept for the next. In each line that it waits in, a select has
+/// the place in which it came; it leaves the others in O(1) each.
 #[macro_export]
 macro_rules! select {
     ($($tokens:tt)*) => {

@@ -81,7 +81,7 @@ impl Spin {
     #[inline]
     pub(crate) fn acquire_another(&self) {
         if !self.try_acquire() {
-            self.acquire_soon(0);
+            self.acquire_soon();
         }
     }
 
@@ -95,31 +95,34 @@ impl Spin {
     #[cold]
     fn acquire_slow(&self) {
         let mut away = AWAY;
-        while !self.acquire_unused() {
-            if away >= LONGEST {
-                return self.acquire_soon(0);
+        while away < LONGEST {
+            // ORDERING: Relaxed, here and below: only hints whether it is worth trying; whoever
+            // takes it acquires.
+            let before = self.0.load(Ordering::Relaxed);
+            pause(GLANCE);
+            let now = self.0.load(Ordering::Relaxed);
+            if now & 1 == 0 && now.wrapping_sub(before) <= 1 {
+                // Its holder of a moment ago has left, and nobody has come since.
+                if self.try_acquire() {
+                    return;
+                }
+            } else if now == before {
+                // Held all the time: its holder has lost its core.
+                std::thread::yield_now();
+            } else {
+                pause(away);
             }
-            pause(away);
             away *= 2;
         }
-    }
-
-    /// Holds it if nobody uses it for a while.
-    fn acquire_unused(&self) -> bool {
-        // ORDERING: Relaxed, here and below: only hints whether it is worth trying; whoever
-        // takes it acquires.
-        let before = self.0.load(Ordering::Relaxed);
-        pause(GLANCE);
-        let now = self.0.load(Ordering::Relaxed);
-        // Its holder of a moment ago has left, and nobody has come since.
-        now & 1 == 0 && now.wrapping_sub(before) <= 1 && self.try_acquire()
+        self.acquire_soon();
     }
 
     /// As soon as it is free.
     #[cold]
-    fn acquire_soon(&self, mut turn: u32) {
+    fn acquire_soon(&self) {
+        let mut turn = 0;
         loop {
-            // ORDERING: Relaxed, as in `acquire_unused`.
+            // ORDERING: Relaxed, as in `acquire_slow`.
             if self.0.load(Ordering::Relaxed) & 1 == 0 && self.try_acquire() {
                 return;
             }

@@ -95,11 +95,19 @@ impl<T> Receiver<T> {
         }
     }
 
-    /// Receives a value if one is there.
+    /// Receives a value if one is there: the oldest, or on an unbuffered channel that of the
+    /// send that waits longest.
+    ///
+    /// It overtakes nobody: while a receive waits, there is no value.
     ///
     /// # Errors
     ///
     /// [`TryRecvError::Empty`], or [`TryRecvError::Closed`] once closed and drained.
+    ///
+    /// # Complexity
+    ///
+    /// O(1), under the channel's lock, taken once. (Leftovers of selects that another channel has
+    /// decided are passed by, each once.)
     ///
     /// # Examples
     ///
@@ -125,9 +133,16 @@ impl<T> Receiver<T> {
     /// Waits for a value, then takes what is there, at most `max`, to the end of `buffer`.
     /// Gives how many; 0 once the channel is closed and drained, or if `max` is 0.
     ///
+    /// The values are in the order in which they were sent; those after the first are taken as
+    /// one instant. It waits in the same line as [`recv`](Receiver::recv).
+    ///
     /// # Cancel safety
     ///
     /// As [`recv`](Receiver::recv); the buffer is untouched until it completes.
+    ///
+    /// # Complexity
+    ///
+    /// O(1) for each value, under the channel's lock, taken twice.
     #[track_caller]
     pub fn recv_many<'a>(&'a self, buffer: &'a mut Vec<T>, max: usize) -> RecvMany<'a, T> {
         RecvMany {
@@ -140,17 +155,28 @@ impl<T> Receiver<T> {
     /// Closes the channel from the consumer's side: waiting and later sends fail. What is in
     /// the buffer can still be received.
     ///
-    /// `false` if it was closed before.
+    /// `false` if it was closed before. Of those who close at once, one gets `true`. All who wait
+    /// are woken, each line in its order.
     ///
     /// # Panics
     ///
     /// "close of nil channel".
+    ///
+    /// # Complexity
+    ///
+    /// O(1) for each who waits, under the channel's lock; they are woken after it is released.
     pub fn close(&self) -> bool {
         self.chan.close_explicitly()
     }
 
     /// Receives the next value, blocking this thread until there is one. Legal inside a
     /// goroutine too, whose P goes to others meanwhile.
+    ///
+    /// It waits in the same line as [`recv`](Receiver::recv).
+    ///
+    /// # Complexity
+    ///
+    /// As [`recv`](Receiver::recv).
     #[track_caller]
     pub fn recv_blocking(&self) -> Option<T> {
         match self.try_recv() {
@@ -160,7 +186,8 @@ impl<T> Receiver<T> {
         }
     }
 
-    /// The values until the channel is closed and drained, for a plain thread.
+    /// The values until the channel is closed and drained, for a plain thread: each is a
+    /// [`recv_blocking`](Receiver::recv_blocking).
     ///
     /// # Examples
     ///
@@ -174,7 +201,7 @@ impl<T> Receiver<T> {
         Iter { rx: self }
     }
 
-    /// A handle that does not keep the channel open.
+    /// A handle that does not keep the channel open. O(1).
     pub fn downgrade(&self) -> WeakReceiver<T> {
         WeakReceiver {
             chan: Arc::downgrade(&self.chan),
@@ -248,7 +275,7 @@ pub struct WeakReceiver<T> {
 }
 
 impl<T> WeakReceiver<T> {
-    /// A receiver again, unless the last one is gone.
+    /// A receiver again, unless the last one is gone. O(1); no lock.
     pub fn upgrade(&self) -> Option<Receiver<T>> {
         let chan = self.chan.upgrade()?;
         chan.receivers.try_add().then(|| Receiver::of(chan))

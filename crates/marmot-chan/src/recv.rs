@@ -172,6 +172,12 @@ impl<'a, T> RecvCore<'a, T> {
         }
     }
 
+    /// Leaves the line for good.
+    #[inline(never)]
+    fn give_up(&mut self, key: Key) {
+        drop(self.leave_line(key));
+    }
+
     #[inline(never)]
     fn leave_line(&mut self, key: Key) -> Option<Who> {
         self.stage = Stage::Over;
@@ -275,7 +281,9 @@ impl<T> Future for Recv<'_, T> {
 impl<T> Drop for Recv<'_, T> {
     #[inline]
     fn drop(&mut self) {
-        drop(self.core.leave());
+        if let Stage::Waiting(key) = self.core.stage {
+            self.core.give_up(key);
+        }
     }
 }
 

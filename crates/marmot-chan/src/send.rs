@@ -309,6 +309,12 @@ impl<'a, T> SendCore<'a, T> {
         }
     }
 
+    /// Leaves the line for good.
+    #[inline(never)]
+    fn give_up(&mut self, key: Key, slot: &mut Option<T>) {
+        drop(self.leave_line(key, slot));
+    }
+
     #[inline(never)]
     fn leave_line(&mut self, key: Key, slot: &mut Option<T>) -> (Sent, Option<Who>) {
         let (mut waiter, owed) = self.chan.lock().leave_sender(key);
@@ -378,7 +384,9 @@ impl<T> SendValue<'_, T> {
 impl<T> Drop for SendValue<'_, T> {
     #[inline]
     fn drop(&mut self) {
-        drop(self.core.leave(&mut self.value));
+        if let Stage::Waiting(key) = self.core.stage {
+            self.core.give_up(key, &mut self.value);
+        }
     }
 }
 
@@ -415,7 +423,9 @@ pub(crate) fn slot_result(sent: Sent) -> Result<(), SendError<()>> {
 impl<T> Drop for SendFrom<'_, T> {
     #[inline]
     fn drop(&mut self) {
-        drop(self.core.leave(self.slot));
+        if let Stage::Waiting(key) = self.core.stage {
+            self.core.give_up(key, self.slot);
+        }
     }
 }
 
@@ -479,10 +489,15 @@ pub struct Permit<'a, T> {
 }
 
 impl<T> Permit<'_, T> {
-    /// Sends the value. Never waits and never fails: the place is there.
+    /// Sends the value. Never waits and never fails: the place is there. The value goes behind
+    /// all that were sent before this call.
     ///
     /// If the last receiver is gone, the value is dropped. On an unbuffered channel whose
     /// promised receiver has left meanwhile, the value waits in the channel for the next.
+    ///
+    /// # Complexity
+    ///
+    /// O(1), under the channel's lock, taken once.
     pub fn send(mut self, value: T) {
         if let Some(chan) = self.chan.take() {
             let (lost, owed) = chan.lock().send_reserved(value);

@@ -290,9 +290,18 @@ unsafe impl<B: DerefMut<Target: Case>> Arm for ChannelArm<B> {
 }
 
 impl<B: DerefMut<Target: Case>> Drop for ChannelArm<B> {
+    #[inline]
     fn drop(&mut self) {
-        drop(self.case.leave());
+        if self.case.is_in_line() {
+            give_up(&mut *self.case);
+        }
     }
+}
+
+/// Leaves the line for good.
+#[inline(never)]
+fn give_up(case: &mut (impl Case + ?Sized)) {
+    drop(case.leave());
 }
 
 /// An arm that is any future; an absent one takes no part.

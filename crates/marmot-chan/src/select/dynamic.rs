@@ -61,7 +61,7 @@ impl<'a> Select<'a> {
         Select::default()
     }
 
-    /// Adds a receive.
+    /// Adds a receive. O(1).
     #[track_caller]
     pub fn recv<R: AsReceiver<Item: Send + 'a>>(&mut self, rx: &'a R) -> Index {
         let case = rx.as_receiver().map(|rx| {
@@ -71,7 +71,7 @@ impl<'a> Select<'a> {
         self.add(case)
     }
 
-    /// Adds a send.
+    /// Adds a send. O(1).
     #[track_caller]
     pub fn send<S: AsSender<Item: Send + 'a>>(&mut self, tx: &'a S, value: S::Item) -> Index {
         let case = tx
@@ -97,12 +97,17 @@ impl<'a> Select<'a> {
         self.cases.is_empty()
     }
 
-    /// Waits until one case has happened.
+    /// Waits until one case has happened. If several can, each is equally likely. In each line it
+    /// waits in, it has the place in which it came.
     ///
     /// # Cancel safety
     ///
     /// Dropping the future leaves no waiter; a value that was already handed to a receive goes
     /// back, values to be sent stay with the select.
+    ///
+    /// # Complexity
+    ///
+    /// O(n log n) for n cases: to take all locks in order. O(n) to leave the lines.
     #[track_caller]
     pub fn wait(&mut self) -> Wait<'_, 'a> {
         Wait {
@@ -112,7 +117,11 @@ impl<'a> Select<'a> {
     }
 
     /// Does one case if that takes no waiting. As one instant: `None` means that there was a
-    /// moment at which none could be done.
+    /// moment at which none could be done. If several can, each is equally likely.
+    ///
+    /// # Complexity
+    ///
+    /// O(n log n) for n cases.
     #[track_caller]
     pub fn try_now(&mut self) -> Option<Chosen<'a>> {
         let mut engine = Engine::uncounted(Order::Random);
