@@ -42,6 +42,7 @@ mod calls;
 mod cpus;
 #[cfg(not(marmot_loom))]
 mod current;
+#[cfg(not(marmot_loom))]
 mod cycle;
 #[cfg(not(marmot_loom))]
 mod deadlock;
