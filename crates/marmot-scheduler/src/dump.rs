@@ -67,6 +67,17 @@ pub struct RunsOn {
     pub system_call: Option<&'static str>,
 }
 
+/// Who has what a goroutine waits for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
+#[non_exhaustive]
+pub struct HeldBy {
+    /// The number of the goroutine that took it.
+    pub goroutine: u64,
+    /// The line that took it, if known.
+    pub place: Option<Place>,
+}
+
 /// One goroutine, as a dump tells it.
 #[derive(Clone, Debug)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize))]
@@ -92,6 +103,8 @@ pub struct Goroutine {
     pub object: usize,
     /// The line that waits, if known.
     pub waits_at: Option<Place>,
+    /// Who holds what it waits for, if that is a lock and somebody is known to.
+    pub held_by: Option<HeldBy>,
     /// Nothing can wake it any more: there is no waker of it, and nobody can abort it.
     pub lost: bool,
     /// Where it runs, if it does.
@@ -217,6 +230,13 @@ impl fmt::Display for Goroutine {
         }
         if self.state == GoroutineState::Waiting && self.object != 0 {
             writeln!(f, "\ton {:#x}", self.object)?;
+        }
+        if let Some(held) = &self.held_by {
+            write!(f, "\theld by goroutine {}", held.goroutine)?;
+            match held.place {
+                Some(place) => writeln!(f, ", taken at {place}")?,
+                None => writeln!(f)?,
+            }
         }
         if self.lost {
             writeln!(f, "\tlost: nothing can wake it")?;

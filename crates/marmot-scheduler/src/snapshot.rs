@@ -13,11 +13,12 @@ use std::ptr::NonNull;
 use std::sync::atomic::{Ordering, fence};
 use std::time::Duration;
 
+use marmot_wait::held::{self, Holder};
 use marmot_wait::{WaitReason, clock};
 
 use crate::dump::{
-    Dump, Goroutine, GoroutineState, Machine as MachineEntry, MachineStatus, Proc, ProcStatus,
-    RunsOn,
+    Dump, Goroutine, GoroutineState, HeldBy, Machine as MachineEntry, MachineStatus, Proc,
+    ProcStatus, RunsOn,
 };
 use crate::machine::{Machine, detached, header};
 use crate::procs::Procs;
@@ -153,6 +154,8 @@ struct Eye {
     now_ns: u64,
     /// Who polls which cell.
     polls: HashMap<*mut Header, &'static Machine>,
+    /// Who holds what.
+    held: HashMap<usize, Holder>,
     kernel: Inspector,
 }
 
@@ -164,6 +167,10 @@ impl Eye {
             shared,
             now_ns: clock::now_ns(),
             polls,
+            held: held::all()
+                .into_iter()
+                .map(|held| (held.object, held.holder))
+                .collect(),
             kernel: Inspector::default(),
         }
     }
@@ -210,10 +217,22 @@ impl Eye {
                 _ => 0,
             },
             waits_at: place(waits_at).map(Into::into),
+            held_by: match state {
+                GoroutineState::Waiting => self.held_by(object),
+                _ => None,
+            },
             lost,
             runs_on: runs.map(|m| self.runs_on(m, in_state)),
             birthplace: place(birthplace).map(Into::into),
             parent,
+        })
+    }
+
+    fn held_by(&self, object: usize) -> Option<HeldBy> {
+        let holder = self.held.get(&object)?;
+        (holder.goroutine != 0).then(|| HeldBy {
+            goroutine: holder.goroutine,
+            place: holder.place.map(Into::into),
         })
     }
 

@@ -127,6 +127,11 @@ fn status(code: ExitCode) -> i32 {
 /// A test in which all goroutines sleep so long, with foreign threads about, has failed.
 const GRACE: Duration = Duration::from_secs(5);
 
+/// How long the end of a test waits for polls in progress: if all goroutines have ended, for
+/// the threads they ended on; if not, as the end of any runtime.
+const LATE: Duration = Duration::from_secs(10);
+const PROMPT: Duration = Duration::from_secs(1);
+
 /// Goroutines that all wait so long after the body has returned are left behind; those that
 /// still run get longer.
 const LEAK_PATIENCE: Duration = Duration::from_secs(1);
@@ -221,11 +226,15 @@ where
         }
         root.as_mut().poll(cx).map(Ok)
     }));
-    let left = match (&ended, options.leaks) {
-        (Ok(Ok(_)), None | Some("fail")) => leaked(runtime.handle()),
-        _ => Vec::new(),
+    let (left, patience) = match (&ended, options.leaks) {
+        (Ok(Ok(_)), None | Some("fail")) => match leaked(runtime.handle()) {
+            none if none.is_empty() => (none, LATE),
+            some => (some, PROMPT),
+        },
+        _ => (Vec::new(), PROMPT),
     };
-    drop(runtime);
+    // Those that have ended may still be on their way out, with a panic to tell.
+    runtime.shutdown_timeout(patience);
     let panics = with(&outcome, |outcome| std::mem::take(&mut outcome.panics));
     let output = judge(ended, &panics);
     assert!(left.is_empty(), "{}", complaint(&left));

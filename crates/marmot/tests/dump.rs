@@ -143,6 +143,28 @@ fn a_dump_works_while_every_thread_is_stuck_and_says_how() {
 }
 
 #[test]
+fn who_holds_a_lock_is_told_beside_those_who_wait_for_it() {
+    let rt = two_procs();
+    let mutex = Arc::new(Mutex::new(()));
+    let (end, ends) = chan::<()>(0);
+    let theirs = Arc::clone(&mutex);
+    drop(rt.spawn(async move {
+        let _guard = theirs.lock().await;
+        ends.recv().await
+    }));
+    let holder = one(&rt, "it holds the lock", |g| {
+        g.reason.as_str() == "chan receive"
+    });
+    drop(rt.spawn(async move { drop(mutex.lock().await) }));
+    let waits = one(&rt, "the other waits for it", |g| g.held_by.is_some());
+    let held = waits.held_by.expect("just seen");
+    assert_eq!(held.goroutine, holder.id);
+    let text = waits.to_string();
+    assert!(text.contains("held by goroutine 1"), "{text}");
+    drop(end);
+}
+
+#[test]
 fn an_idle_runtime_has_idle_procs_and_no_goroutines() {
     let rt = two_procs();
     let handle = rt.handle();

@@ -31,7 +31,9 @@ where
     F: Future<Output = ()> + Send + 'static,
 {
     within(LIMIT, move || {
-        test(Options::new().max_procs(procs), "net", program);
+        // Servers go on until the end of their test.
+        let options = Options::new().max_procs(procs).leaks("off");
+        test(options, "net", program);
     });
 }
 
