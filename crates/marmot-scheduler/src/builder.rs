@@ -196,7 +196,9 @@ impl Builder {
     }
 
     /// How many threads at most may burn CPU in goroutines whose P went to another thread,
-    /// because they did not let others run. At least 2.
+    /// because they did not let others run. At least 2. While as many do and none of them ends,
+    /// one more may each 100 ms, up to [`max_threads`](Self::max_threads): so goroutines that
+    /// never end keep no P for ever.
     #[must_use]
     pub fn hog_threads(mut self, threads: usize) -> Builder {
         self.config.hog_cap = threads.max(2);

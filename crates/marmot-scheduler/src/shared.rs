@@ -3,7 +3,7 @@
 //! Lives as long as the process: a waker may outlive its runtime, and wakes without asking
 //! whether the runtime is still there. What is large in it goes with the runtime.
 
-use std::sync::atomic::{AtomicBool, AtomicI32, AtomicU8, AtomicU64, Ordering, fence};
+use std::sync::atomic::{AtomicBool, AtomicI32, AtomicU8, AtomicU64, AtomicUsize, Ordering, fence};
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::Thread;
 
@@ -46,6 +46,8 @@ pub(crate) struct Shared {
     pub(crate) follows_quota: AtomicBool,
     /// How much trouble there is with goroutines that burn ([`mood`]).
     pub(crate) mood: AtomicU8,
+    /// So many machines more than usual may burn without a P.
+    hogs_beyond: AtomicUsize,
     /// A machine waits in the driver.
     in_driver: AtomicBool,
     /// When a wake by a thread without a P was last stamped: once in a millisecond is enough.
@@ -103,6 +105,8 @@ pub(crate) struct Sched {
     /// Machines without their P: in a blocking call; burning; waiting for a wake-up.
     pub(crate) blocked: usize,
     pub(crate) burning: usize,
+    /// How many polls that burned without a P have ended so far.
+    pub(crate) burnt: u64,
     pub(crate) parked: usize,
     pub(crate) monitor: Option<Thread>,
     pub(crate) monitor_sleeps: bool,
@@ -130,6 +134,7 @@ impl Shared {
             config,
             number: crate::registry::next_number(),
             mood: AtomicU8::new(mood::CALM),
+            hogs_beyond: AtomicUsize::new(0),
             in_driver: AtomicBool::new(false),
             foreign_stamped: AtomicU64::new(0),
             driver_polled: AtomicU64::new(0),
@@ -294,9 +299,30 @@ impl Shared {
     }
 
     /// How many machines may burn without a P: as configured, but enough for each P to be
-    /// taken from two hogs.
+    /// taken from two hogs, and more while polls burn that do not end.
     pub(crate) fn hog_cap(&self) -> usize {
+        self.usual_hog_cap() + self.hogs_beyond.load(Ordering::Relaxed)
+    }
+
+    fn usual_hog_cap(&self) -> usize {
         self.config.hog_cap.max(2 * self.procs.active())
+    }
+
+    /// As many burn as may, and none of them ends: one more may. The caller holds the lock.
+    pub(crate) fn bear_one_more(&self, burning: usize) {
+        // ORDERING: Relaxed; written under the scheduler's lock only, and a glance elsewhere.
+        let before = self.hogs_beyond.load(Ordering::Relaxed);
+        self.hogs_beyond.store(before + 1, Ordering::Relaxed);
+        self.set_mood(burning);
+    }
+
+    /// Of those that burn beyond the usual cap, one has ended: as many fewer may.
+    fn forgo(&self, burning: usize) {
+        let beyond = burning.saturating_sub(self.usual_hog_cap());
+        // ORDERING: Relaxed, as above.
+        let before = self.hogs_beyond.load(Ordering::Relaxed);
+        self.hogs_beyond
+            .store(before.min(beyond), Ordering::Relaxed);
     }
 
     /// Says how many machines burn without a P now.
@@ -420,6 +446,7 @@ impl Sched {
             threads: 0,
             blocked: 0,
             burning: 0,
+            burnt: 0,
             parked: 0,
             monitor: None,
             monitor_sleeps: false,
@@ -531,6 +558,8 @@ impl Sched {
             detached::PARKED => self.parked -= 1,
             detached::BURNING => {
                 self.burning -= 1;
+                self.burnt += 1;
+                machine.shared.forgo(self.burning);
                 machine.shared.set_mood(self.burning);
             }
             _ => {}

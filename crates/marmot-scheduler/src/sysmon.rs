@@ -55,8 +55,9 @@ pub(crate) const GUILTY_NS: u64 = 800_000;
 const POLL_NS: u64 = 10_000_000;
 /// A timer that is due within this is to be waited for by a machine, if one is to be had.
 const SOON_NS: u64 = 4_000_000;
-/// So long after the mood became the worst, one that is not known is let in; and so long after
-/// the lane has come to a stop, one of those that wait in it.
+/// So long after the mood became the worst, one that is not known is let in; so long after
+/// the lane has come to a stop, one of those that wait in it; and so long after as many burn as
+/// may and none of them has ended, one more may.
 const RELAX_NS: u64 = 100_000_000;
 /// The quota of CPUs is read once in so long (Go: about a second).
 const QUOTA_NS: u64 = 1_000_000_000;
@@ -107,6 +108,10 @@ pub(crate) struct Monitor {
     /// How many had been taken from the lane at the last look, and since when no more were.
     lane_taken: usize,
     lane_since: u64,
+    /// How many burning polls had ended at the last look, and since when no more did while as
+    /// many burn as may.
+    burnt: u64,
+    capped_since: u64,
     quota_read: u64,
     now: u64,
     /// When the last look was.
@@ -131,6 +136,8 @@ pub(crate) fn run(shared: &'static Shared) {
         full_since: 0,
         lane_taken: 0,
         lane_since: 0,
+        burnt: 0,
+        capped_since: 0,
         quota_read: clock::now_ns(),
         now: 0,
         before: 0,
@@ -177,6 +184,7 @@ impl Monitor {
     /// Lets one goroutine run from time to time that nothing is known of, though hogs abound:
     /// they may be waiting for it, or never end.
     fn relax(&mut self) {
+        self.bear();
         self.unblock_lane();
         let mood = &self.shared.mood;
         if mood.load(Ordering::Relaxed) != mood::FULL {
@@ -185,6 +193,24 @@ impl Monitor {
             self.full_since = self.now;
             mood.store(mood::WARY, Ordering::Relaxed);
             self.shared.notify();
+        }
+    }
+
+    /// Raises the cap on those that burn without a P while none of their polls ends: else they
+    /// would keep the Ps for ever.
+    fn bear(&mut self) {
+        let shared = self.shared;
+        if shared.mood.load(Ordering::Relaxed) == mood::CALM {
+            self.capped_since = self.now;
+            return;
+        }
+        let sched = shared.lock();
+        let ended = std::mem::replace(&mut self.burnt, sched.burnt) != sched.burnt;
+        if ended || sched.burning < shared.hog_cap() {
+            self.capped_since = self.now;
+        } else if self.now.saturating_sub(self.capped_since) >= RELAX_NS {
+            self.capped_since = self.now;
+            shared.bear_one_more(sched.burning);
         }
     }
 

@@ -318,9 +318,13 @@ fn goroutines_start_though_those_that_run_burn_for_ever() {
 }
 
 #[test]
-#[ignore = "beside as many endless hogs as may burn (`hog_threads`) nobody new starts"]
 fn goroutines_start_beside_as_many_endless_hogs_as_may_burn() {
     a_newcomer_beside(8);
+}
+
+#[test]
+fn goroutines_start_beside_more_endless_hogs_than_may_burn() {
+    a_newcomer_beside(16);
 }
 
 #[test]
