@@ -13,7 +13,7 @@
 
 use std::thread::Thread;
 
-use marmot_scheduler::events::{Anchor, Event, Reader};
+use marmot_scheduler::events::{Anchor, Event, Reader, Record};
 
 /// An event with its time.
 #[derive(Clone, Copy, Debug)]
@@ -83,7 +83,7 @@ impl Collector {
         let batch = self.reader.read();
         self.lost += batch.lost;
         for thread in batch.threads {
-            let events = thread.events.into_iter();
+            let events = thread.records.iter().filter_map(Record::event);
             self.pending
                 .extend(events.map(|event| (thread.ring, event)));
         }
@@ -96,8 +96,9 @@ impl Collector {
         let count = self
             .pending
             .partition_point(|(_, event)| event.ticks <= until);
+        let rate = self.knots.0.rate(self.knots.1);
         for (ring, event) in self.pending.drain(..count) {
-            let ns = self.knots.0.ns_at(self.knots.1, event.ticks);
+            let ns = rate.ns_at(event.ticks);
             self.last_ns = self.last_ns.max(ns);
             each(Timed {
                 ns: self.last_ns,

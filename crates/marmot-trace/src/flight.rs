@@ -8,15 +8,12 @@ use std::thread;
 use std::time::Duration;
 
 use marmot_scheduler::OurThread;
-use marmot_scheduler::events::Kind;
+use marmot_scheduler::events::{Anchor, Kind, Reader, Record};
 use marmot_wait::clock;
 
-use crate::collect::{Collector, Timed};
+use crate::collect::Timed;
 use crate::perfetto::Perfetto;
 use crate::story::{Begin, Counter, End, Instant, Name, Story, Teller, Track};
-
-/// Between two readings, if no thread's ring fills faster.
-const PERIOD: Duration = Duration::from_millis(250);
 
 /// Keeps what has happened lately, until it is asked for: Go's `trace.FlightRecorder`.
 ///
@@ -53,11 +50,23 @@ pub struct FlightBuilder {
 
 #[derive(Debug)]
 struct State {
-    collector: Collector,
-    kept: VecDeque<Timed>,
+    reader: Reader,
+    /// A look at both clocks when recording began.
+    began: Anchor,
+    /// What was read, as it lay in the rings; the oldest first.
+    kept: VecDeque<Kept>,
     bounds: FlightBuilder,
-    /// Something was forgotten, so goroutines may be running whose beginning is unknown.
+    lost: u64,
     ended: bool,
+}
+
+/// What one reading brought from one thread.
+#[derive(Debug)]
+struct Kept {
+    /// When it was read, in nanoseconds: it is older than that.
+    at: u64,
+    ring: u32,
+    records: Vec<Record>,
 }
 
 impl FlightRecorder {
@@ -83,11 +92,11 @@ impl FlightRecorder {
     #[must_use]
     pub fn snapshot(&self) -> Snapshot {
         let mut state = lock(&self.state);
-        state.read(true);
+        state.read();
         Snapshot {
-            events: state.kept.iter().copied().collect(),
+            events: state.events(),
             taken_ns: clock::now_ns(),
-            lost: state.collector.lost(),
+            lost: state.lost,
         }
     }
 
@@ -135,9 +144,11 @@ impl FlightBuilder {
     /// If the thread that reads can't be created.
     pub fn start(self) -> io::Result<FlightRecorder> {
         let state = Arc::new(Mutex::new(State {
-            collector: Collector::new(),
+            reader: Reader::new(),
+            began: Anchor::now(),
             kept: VecDeque::new(),
             bounds: self,
+            lost: 0,
             ended: false,
         }));
         let reads = Arc::clone(&state);
@@ -147,7 +158,7 @@ impl FlightBuilder {
                 let _ours = OurThread::new();
                 keep(&reads);
             })?;
-        lock(&state).collector.tell(thread.thread().clone());
+        lock(&state).reader.tell(thread.thread().clone());
         Ok(FlightRecorder {
             state,
             thread: thread.thread().clone(),
@@ -160,34 +171,72 @@ fn lock(state: &Mutex<State>) -> MutexGuard<'_, State> {
     state.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// The recorder's thread.
+/// The recorder's thread. It sleeps until a ring fills; until then the ring itself is what is
+/// kept.
 fn keep(state: &Mutex<State>) {
     loop {
-        {
-            let mut state = lock(state);
-            if state.ended {
-                return;
-            }
-            state.read(false);
+        thread::park();
+        let mut state = lock(state);
+        if state.ended {
+            return;
         }
-        thread::park_timeout(PERIOD);
+        state.read();
+    }
+}
+
+impl Kept {
+    fn bytes(&self) -> usize {
+        size_of_val(&*self.records)
+    }
+}
+
+impl FlightBuilder {
+    fn oldest(&self, now_ns: u64) -> u64 {
+        let age = u64::try_from(self.max_age.as_nanos()).unwrap_or(u64::MAX);
+        now_ns.saturating_sub(age)
     }
 }
 
 impl State {
-    fn read(&mut self, all: bool) {
-        let kept = &mut self.kept;
-        match all {
-            true => self.collector.collect_all(|timed| kept.push_back(timed)),
-            false => self.collector.collect(|timed| kept.push_back(timed)),
+    /// Copies what is new, and forgets what is too much. Understands nothing yet: most of it
+    /// will never be asked for.
+    fn read(&mut self) {
+        let batch = self.reader.read();
+        self.lost += batch.lost;
+        let at = clock::now_ns();
+        for thread in batch.threads {
+            let (ring, records) = (thread.ring, thread.records);
+            self.kept.push_back(Kept { at, ring, records });
         }
-        let most = self.bounds.max_bytes / size_of::<Timed>();
-        let excess = self.kept.len().saturating_sub(most);
-        self.kept.drain(..excess);
-        let age = u64::try_from(self.bounds.max_age.as_nanos()).unwrap_or(u64::MAX);
-        let oldest = clock::now_ns().saturating_sub(age);
-        let old = self.kept.partition_point(|timed| timed.ns < oldest);
-        self.kept.drain(..old);
+        let oldest = self.bounds.oldest(at);
+        let mut bytes: usize = self.kept.iter().map(Kept::bytes).sum();
+        while let Some(first) = self.kept.front_mut() {
+            let excess = bytes.saturating_sub(self.bounds.max_bytes);
+            if excess < first.bytes() && first.at >= oldest {
+                first.records.drain(..excess.div_ceil(size_of::<Record>()));
+                break;
+            }
+            bytes -= first.bytes();
+            self.kept.pop_front();
+        }
+    }
+
+    /// What is kept, in order and dated.
+    fn events(&self) -> Vec<Timed> {
+        let now = Anchor::now();
+        let (rate, oldest) = (self.began.rate(now), self.bounds.oldest(now.ns));
+        let mut events = Vec::new();
+        for kept in &self.kept {
+            let dated = kept.records.iter().filter_map(|record| {
+                let (ns, event) = (rate.ns_at(record.ticks()), record.event()?);
+                let ring = kept.ring;
+                (ns >= oldest).then_some(Timed { ns, ring, event })
+            });
+            events.extend(dated);
+        }
+        // Stable: what one thread did at one time stays in order.
+        events.sort_by_key(|timed| timed.ns);
+        events
     }
 }
 

@@ -39,6 +39,6 @@ pub use {
         Event, Kind, ProcId, Stopped, Woken, log, on, region_begins, region_ends, task_begins,
         task_ends,
     },
-    registry::{Batch, Reader, ThreadEvents},
-    ticks::{Anchor, ticks},
+    registry::{Batch, Reader, Record, ThreadEvents},
+    ticks::{Anchor, Rate, ticks},
 };

@@ -284,10 +284,11 @@ fn birthplace(g: &Header) -> u64 {
 }
 
 /// A goroutine is about to be polled; `before`: when the poll before it on this machine
-/// ended, if this one follows at once.
+/// ended, if this one follows at once. Inside a guarded region.
 pub(crate) fn started(m: &Machine, goroutine: u64, g: &Header, before: u64) {
-    let (proc, queued) = match m.believed() {
-        Some(p) => (p.id, u32::try_from(p.stealer.len()).unwrap_or(u32::MAX)),
+    // (The length of one's own queue costs no fence.)
+    let (proc, queued) = match m.held() {
+        Some(p) => (p.id, u32::try_from(p.queue().len()).unwrap_or(u32::MAX)),
         None => (u32::MAX, 0),
     };
     let now = if before == 0 { ticks() } else { before };

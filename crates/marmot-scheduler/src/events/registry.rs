@@ -140,6 +140,24 @@ fn tell_readers() {
     }
 }
 
+/// An event as it lies in a ring: 32 bytes, not understood yet.
+#[derive(Clone, Copy, Debug)]
+pub struct Record(Words);
+
+impl Record {
+    /// When; see [`Anchor`](super::Anchor).
+    #[must_use]
+    pub fn ticks(&self) -> u64 {
+        self.0[0]
+    }
+
+    /// What. `None` for a record that means nothing, which none does that was written here.
+    #[must_use]
+    pub fn event(&self) -> Option<Event> {
+        unpack(self.0)
+    }
+}
+
 /// The records of one thread, out of one look.
 #[derive(Debug)]
 #[non_exhaustive]
@@ -149,7 +167,7 @@ pub struct ThreadEvents {
     /// What the thread is called that has the ring now.
     pub thread: Arc<str>,
     /// What happened, in order of time but for what a thread was interrupted in.
-    pub events: Vec<Event>,
+    pub records: Vec<Record>,
 }
 
 /// What happened since the last look.
@@ -231,7 +249,7 @@ impl Reader {
             batch.threads.push(ThreadEvents {
                 ring: owned.number,
                 thread: Arc::clone(&thread),
-                events: words.drain(..).filter_map(unpack).collect(),
+                records: words.drain(..).map(Record).collect(),
             });
         }
         batch

@@ -46,15 +46,33 @@ impl Anchor {
         .1
     }
 
-    /// When a tick was, in nanoseconds, by this anchor and a later one.
+    /// How ticks and nanoseconds belong together, by this anchor and a later one.
     #[must_use]
-    pub fn ns_at(self, later: Anchor, ticks: u64) -> u64 {
-        let (span, length) = (later.ticks - self.ticks, later.ns - self.ns);
-        if span == 0 {
-            return self.ns;
+    pub fn rate(self, later: Anchor) -> Rate {
+        let span = later.ticks.saturating_sub(self.ticks);
+        let length = later.ns.saturating_sub(self.ns);
+        let slope = (u128::from(length) << 32).checked_div(u128::from(span));
+        Rate {
+            from: self,
+            slope: slope.map_or(0, |slope| i128::try_from(slope).unwrap_or(i128::MAX)),
         }
-        let away = i128::from(ticks) - i128::from(self.ticks);
-        let ns = i128::from(self.ns) + away * i128::from(length) / i128::from(span);
+    }
+}
+
+/// Turns ticks into nanoseconds.
+#[derive(Clone, Copy, Debug)]
+pub struct Rate {
+    from: Anchor,
+    /// Nanoseconds a tick, times 2^32.
+    slope: i128,
+}
+
+impl Rate {
+    /// When a tick was, in nanoseconds of `marmot_wait::clock`.
+    #[must_use]
+    pub fn ns_at(self, ticks: u64) -> u64 {
+        let away = i128::from(ticks) - i128::from(self.from.ticks);
+        let ns = i128::from(self.from.ns) + ((away * self.slope) >> 32);
         u64::try_from(ns.max(0)).unwrap_or(u64::MAX)
     }
 }
@@ -119,7 +137,7 @@ mod tests {
         let (tick, ns) = (ticks(), marmot_wait::clock::now_ns());
         std::thread::sleep(Duration::from_millis(5));
         let after = Anchor::now();
-        let apart = before.ns_at(after, tick).abs_diff(ns);
+        let apart = before.rate(after).ns_at(tick).abs_diff(ns);
         assert!(apart < 1_000_000, "{apart} ns apart");
     }
 
@@ -133,9 +151,9 @@ mod tests {
             ticks: 3000,
             ns: 1500,
         };
-        assert_eq!(first.ns_at(second, 2000), 1000);
-        assert_eq!(first.ns_at(second, 800), 400);
-        assert_eq!(first.ns_at(first, 2000), 500);
-        assert_eq!(first.ns_at(second, 4000), 2000);
+        assert_eq!(first.rate(second).ns_at(2000), 1000);
+        assert_eq!(first.rate(second).ns_at(800), 400);
+        assert_eq!(first.rate(first).ns_at(2000), 500);
+        assert_eq!(first.rate(second).ns_at(4000), 2000);
     }
 }
