@@ -527,11 +527,24 @@ impl Monitor {
         let cycles = self.cycles.look(self.shared);
         let deadlock = self.deadlock.look(self.shared).or(cycles);
         match deadlock.into_iter().chain(trace).min() {
-            Some(again) => thread::park_timeout(again),
-            None => thread::park(),
+            Some(again) => {
+                thread::park_timeout(again);
+                // Whoever took a P unparked us and cleared the flag; after a timeout it is ours to.
+                self.shared.lock().monitor_sleeps = false;
+            }
+            None => {
+                thread::park();
+                self.lets_them_begin();
+            }
         }
-        // Whoever took a P unparked us and cleared the flag; after a timeout it is ours to.
-        self.shared.lock().monitor_sleeps = false;
+    }
+
+    /// Something runs again, but has only just begun: there is nothing to see yet, and whoever
+    /// woke us holds the lock.
+    fn lets_them_begin(&self) {
+        if !self.shared.is_closing() {
+            thread::sleep(TICK);
+        }
     }
 }
 
