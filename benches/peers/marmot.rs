@@ -1,5 +1,6 @@
 //! Marmot: the only file here that names it.
 
+pub use marmot::{fs, process::Command};
 use std::fmt::Debug;
 use std::future::Future;
 use std::time::Duration;

@@ -375,3 +375,36 @@ fn a_storm_of_signals_from_many_threads_ends_with_the_last_one_delivered() {
         keep(signals);
     });
 }
+
+#[test]
+fn of_two_signals_that_come_at_once_neither_waits_for_the_next() {
+    let test = "of_two_signals_that_come_at_once_neither_waits_for_the_next";
+    if !is_child() {
+        return run_again(test);
+    }
+    within(PATIENCE, || {
+        let together = Arc::new(std::sync::Barrier::new(2));
+        let threads = [Signal::USR1, Signal::USR2].map(|own| {
+            let together = Arc::clone(&together);
+            std::thread::spawn(move || {
+                let signals = signal::notify(&[own]);
+                for pause in 0..4_000_u32 {
+                    together.wait();
+                    // So that one comes at every point of the other's delivery.
+                    let behind = if own == Signal::USR2 {
+                        pause % 2_000
+                    } else {
+                        0
+                    };
+                    (0..behind).for_each(|_| std::hint::spin_loop());
+                    raise(own);
+                    assert_eq!(block_on(signals.recv()), Some(own));
+                }
+                keep(signals);
+            })
+        });
+        for thread in threads {
+            thread.join().expect("no panic");
+        }
+    });
+}
