@@ -69,7 +69,7 @@ fn selects_that_wait_and_lose_allocate_nothing_once_warm() {
     let (_never_tx, never) = chan::<u32>(0);
     let mut cx = Context::from_waker(Waker::noop());
     let mut round = || {
-        for n in 0..1000 {
+        for n in 0..20_000 {
             let mut waiting = pin!(async {
                 select! { v = rx.recv() => v, v = never.recv() => v, v = rx.recv() => v }
             });
