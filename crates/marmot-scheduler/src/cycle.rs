@@ -27,7 +27,7 @@ use std::collections::{HashMap, HashSet};
 use std::fmt::Write as _;
 use std::panic::Location;
 use std::sync::atomic::{Ordering, fence};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use marmot_wait::held::{self, Holder};
@@ -53,9 +53,10 @@ const AGAIN: Duration = Duration::from_millis(100);
 const FEW: u64 = 10_000;
 
 /// A goroutine that waits for one thing alone, and who holds that.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 struct Edge {
     id: u64,
+    name: Option<Arc<str>>,
     reason: WaitReason,
     object: usize,
     waits_at: Option<&'static Location<'static>>,
@@ -174,13 +175,20 @@ fn holders() -> HashMap<usize, Holder> {
         .collect()
 }
 
-/// Every certain edge, by the goroutine that waits.
+/// The certain edges that may be part of a cycle, by the goroutine that waits: of a million that
+/// wait for one lock only those count that somebody waits for in turn.
 fn edges(shared: &'static Shared, held: &HashMap<usize, Holder>) -> HashMap<u64, Edge> {
     let mut edges = HashMap::new();
     let mut cells = HashMap::new();
+    let joined = joined();
+    let holders: HashSet<u64> = held.values().map(|holder| holder.goroutine).collect();
     slab::walk(|cell| {
-        if let Some(edge) = read(header(TaskRef(cell)), shared) {
-            cells.insert(cell.as_ptr() as usize, edge.id);
+        let (g, address) = (header(TaskRef(cell)), cell.as_ptr() as usize);
+        if !joined.contains(&address) && !holders.contains(&g.id.load(Ordering::Relaxed)) {
+            return;
+        }
+        if let Some(edge) = read(g, shared) {
+            cells.insert(address, edge.id);
             edges.insert(edge.id, edge);
         }
     });
@@ -199,6 +207,18 @@ fn edges(shared: &'static Shared, held: &HashMap<usize, Holder>) -> HashMap<u64,
     edges
 }
 
+/// The cells of goroutines whose end somebody seems to wait for.
+fn joined() -> HashSet<usize> {
+    let mut joined = HashSet::new();
+    slab::walk(|cell| {
+        let g = header(TaskRef(cell));
+        if g.waits_for_held() && g.wait_reason() == WaitReason::Join {
+            joined.insert(g.object.load(Ordering::Relaxed));
+        }
+    });
+    joined
+}
+
 /// A goroutine that waits for one thing alone; its holder is not known yet.
 fn read(g: &Header, shared: &Shared) -> Option<Edge> {
     // ORDERING: Acquire, and the fence below, as in `snapshot::read`: the fields are those of
@@ -209,6 +229,7 @@ fn read(g: &Header, shared: &Shared) -> Option<Edge> {
     }
     let edge = Edge {
         id,
+        name: None,
         reason: g.wait_reason(),
         object: g.object.load(Ordering::Relaxed),
         waits_at: None,
@@ -224,6 +245,7 @@ fn read(g: &Header, shared: &Shared) -> Option<Edge> {
     fence(Ordering::Acquire);
     let same = g.id.load(Ordering::Relaxed) == id;
     (same && alone).then(|| Edge {
+        name: crate::names::of(g),
         waits_at: place(waits_at),
         born: place(born),
         ..edge
@@ -241,7 +263,7 @@ fn cycles(edges: &HashMap<u64, Edge>) -> Vec<Vec<Edge>> {
             if !done.insert(at) {
                 break;
             }
-            path.push(*edge);
+            path.push(edge.clone());
             at = edge.holder.goroutine;
         }
         // Where the path has come back to itself, a cycle begins; else it has met an older path.
@@ -294,6 +316,9 @@ fn words(cycle: &[Edge]) -> String {
 impl Edge {
     fn describe(&self, text: &mut String) {
         let _ = writeln!(text, "goroutine {} [{}]:", self.id, self.reason);
+        if let Some(name) = &self.name {
+            let _ = writeln!(text, "\tnamed {name}");
+        }
         if let Some(place) = self.waits_at {
             let _ = writeln!(text, "\tat {place}");
         }
@@ -326,6 +351,7 @@ impl Edge {
 
 /// To the program's hook, or to stderr. The rest of the program runs on.
 fn tell(shared: &'static Shared, text: &str) {
+    contained(&shared.config, || crate::tell::circle(text));
     match &shared.config.on_deadlock {
         Some(hook) => contained(&shared.config, || hook(text)),
         None => warn(text),
@@ -341,6 +367,7 @@ mod tests {
     fn graph(edges: &[(u64, u64)]) -> HashMap<u64, Edge> {
         let edge = |&(id, goroutine): &(u64, u64)| Edge {
             id,
+            name: None,
             reason: WaitReason::MutexLock,
             object: 8,
             waits_at: None,

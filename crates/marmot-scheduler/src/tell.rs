@@ -61,6 +61,12 @@ pub(crate) fn long_poll(poll: &LongPoll) {
     );
 }
 
+/// Some goroutines wait for each other, or one for itself.
+pub(crate) fn circle(report: &str) {
+    #[cfg(feature = "tracing")]
+    tracing::error!(target: "marmot", report, "goroutines wait for each other");
+}
+
 /// No goroutine can go on.
 pub(crate) fn deadlock(certain: bool, dump: &str) {
     #[cfg(feature = "tracing")]

@@ -56,6 +56,7 @@ async fn lock_both(
     meet: &'static marmot::sync::Barrier,
 ) {
     let mut first: MutexGuard<'_, u32> = one.lock().await;
+    marmot::runtime::set_name("locks both");
     meet.wait().await;
     *first += *other.lock().await;
 }
@@ -74,6 +75,7 @@ fn two_goroutines_that_lock_in_opposite_orders_are_told_with_all_four_places() {
             "{text}"
         );
         assert_eq!(text.matches("[sync.Mutex.Lock]:").count(), 2, "{text}");
+        assert_eq!(text.matches("\tnamed locks both\n").count(), 2, "{text}");
         assert_eq!(text.matches(", held by goroutine ").count(), 2, "{text}");
         assert_eq!(text.matches("cycle.rs:").count(), 6, "{text}");
         // The rest runs on.
