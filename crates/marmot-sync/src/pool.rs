@@ -12,9 +12,11 @@
 
 use std::collections::VecDeque;
 use std::fmt;
+use std::sync::OnceLock;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 use std::thread;
+
+use marmot_wait::Latch;
 
 struct Shelf<T> {
     private: Option<T>,
@@ -24,6 +26,7 @@ struct Shelf<T> {
 }
 
 impl<T> Shelf<T> {
+    #[inline]
     fn put(&mut self, value: T) {
         match self.private {
             None => self.private = Some(value),
@@ -31,6 +34,7 @@ impl<T> Shelf<T> {
         }
     }
 
+    #[inline]
     fn take(&mut self) -> Option<T> {
         self.private.take().or_else(|| self.shared.pop_back())
     }
@@ -48,14 +52,7 @@ impl<T> Shelf<T> {
 
 /// A shelf on cache lines of its own: two, because processors fetch them in pairs.
 #[repr(align(128))]
-struct Shard<T>(Mutex<Shelf<T>>);
-
-impl<T> Shard<T> {
-    fn lock(&self) -> MutexGuard<'_, Shelf<T>> {
-        // Nothing that can panic runs under it.
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
+struct Shard<T>(Latch<Shelf<T>>);
 
 type Make<T> = Box<dyn Fn() -> T + Send + Sync>;
 
@@ -86,7 +83,7 @@ impl<T> Pool<T> {
     #[must_use]
     pub fn new(make: impl Fn() -> T + Send + Sync + 'static) -> Pool<T> {
         let shard = |_| {
-            Shard(Mutex::new(Shelf {
+            Shard(Latch::new(Shelf {
                 private: None,
                 shared: VecDeque::new(),
                 old: Vec::new(),
@@ -99,28 +96,42 @@ impl<T> Pool<T> {
     }
 
     /// Takes something out of the pool, or makes it.
+    #[inline]
     #[must_use]
     pub fn get(&self) -> T {
-        self.try_get().unwrap_or_else(|| (self.make)())
+        match self.take_here() {
+            Some(value) => value,
+            None => self.take_elsewhere().unwrap_or_else(|| (self.make)()),
+        }
     }
 
     /// Takes something out of the pool, if anything is in it.
     #[must_use]
     pub fn try_get(&self) -> Option<T> {
+        self.take_here().or_else(|| self.take_elsewhere())
+    }
+
+    #[inline]
+    fn take_here(&self) -> Option<T> {
+        self.shards[self.here()].0.lock().take()
+    }
+
+    #[cold]
+    fn take_elsewhere(&self) -> Option<T> {
         let here = self.here();
-        let own = self.shards[here].lock().take();
-        own.or_else(|| self.search(here, Shelf::steal))
+        self.search(here, Shelf::steal)
             .or_else(|| self.search(here, |shelf| shelf.old.pop()))
     }
 
     fn search(&self, here: usize, take: impl Fn(&mut Shelf<T>) -> Option<T>) -> Option<T> {
         let count = self.shards.len();
-        (0..count).find_map(|step| take(&mut self.shards[(here + step) & (count - 1)].lock()))
+        (0..count).find_map(|step| take(&mut self.shards[(here + step) & (count - 1)].0.lock()))
     }
 
     /// Puts something into the pool.
+    #[inline]
     pub fn put(&self, value: T) {
-        self.shards[self.here()].lock().put(value);
+        self.shards[self.here()].0.lock().put(value);
     }
 
     /// Drops what has not been used since the last `trim`: two in a row empty the pool.
@@ -140,12 +151,13 @@ impl<T> Pool<T> {
     pub fn trim(&self) {
         for shard in &self.shards {
             // The lock is released at the end of this statement, before they are dropped.
-            let gone = shard.lock().age();
+            let gone = shard.0.lock().age();
             drop(gone);
         }
     }
 
     /// The shard of this P, or of this thread where there is none.
+    #[inline]
     fn here(&self) -> usize {
         let number = marmot_wait::lane().map_or_else(thread_number, |lane| lane as usize);
         number & (self.shards.len() - 1)

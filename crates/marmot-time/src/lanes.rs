@@ -31,7 +31,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::task::Waker;
 
-use marmot_wait::WakeList;
+use marmot_wait::{Latch, LatchGuard, WakeList};
 
 use crate::announce::{EVER, look};
 use crate::background;
@@ -68,7 +68,7 @@ pub(crate) struct Lane {
     /// The deadline may be too early. Written under the lock.
     loose: AtomicBool,
     /// Protects the queue. No foreign code under it, and no other lock.
-    inner: Mutex<Inner>,
+    inner: Latch<Inner>,
 }
 
 struct Inner {
@@ -322,7 +322,7 @@ impl Lane {
             id,
             deadline: AtomicU64::new(EVER),
             loose: AtomicBool::new(false),
-            inner: Mutex::new(Inner {
+            inner: Latch::new(Inner {
                 queue: TimerQueue::new(),
                 group: Some(group),
                 open: true,
@@ -331,10 +331,9 @@ impl Lane {
     }
 
     #[inline]
-    fn lock(&self) -> MutexGuard<'_, Inner> {
-        // Nothing panics under this lock but an allocation that fails, before it changes
-        // anything.
-        self.inner.lock().unwrap_or_else(PoisonError::into_inner)
+    fn lock(&self) -> LatchGuard<'_, Inner> {
+        // Nothing panics under it but an allocation that fails, before it changes anything.
+        self.inner.lock()
     }
 
     #[inline]
@@ -379,7 +378,7 @@ impl Lane {
     }
 
     /// A deadline is the earliest now: tells others, and the sleeper if it would oversleep it.
-    fn lowered(&self, inner: MutexGuard<'_, Inner>, deadline: u64) {
+    fn lowered(&self, inner: LatchGuard<'_, Inner>, deadline: u64) {
         let ring = match &inner.group {
             Some(group) if group.sleeper().lower(&self.deadline, deadline) => {
                 Some(Arc::clone(group))

@@ -5,6 +5,7 @@
 //!
 //! - [`WaitQueue`]: a first-come, first-served line that one can leave from anywhere.
 //! - [`WakeList`]: wakers gathered under a lock and called after it is released.
+//! - [`Latch`]: a lock for a few dozen instructions.
 //! - [`note`]: what the goroutine is about to wait for, on which object, from which line.
 //! - [`held`]: who holds what others wait for.
 //! - [`budget`]: how many operations a goroutine may do before it must let others run.
@@ -17,13 +18,12 @@
 //! Under a foreign executor nobody listens: a note, a budget check or a lane question then
 //! costs one thread-local read and changes nothing. What is ambient works under any.
 
-#![forbid(unsafe_code)]
-
 pub mod ambient;
 pub mod budget;
 pub mod clock;
 mod goexit;
 pub mod held;
+mod latch;
 mod local;
 pub mod note;
 pub mod park;
@@ -33,6 +33,7 @@ mod runner;
 mod wake_list;
 
 pub use goexit::Goexit;
+pub use latch::{Latch, LatchGuard};
 pub use note::Note;
 pub use queue::{Key, WaitQueue};
 pub use reason::WaitReason;

@@ -103,9 +103,9 @@ impl Notify {
     pub fn notified(&self) -> Notified<'_> {
         Notified {
             notify: self,
-            // ORDERING: Acquire pairs with the Release in `notify_waiters`: who knows of a
-            // round is not told of it again.
-            round: self.word.load(Ordering::Acquire) / ROUND,
+            // ORDERING: Relaxed: the future is not told of a round that is seen here, and one
+            // that is not seen is published by `look`.
+            round: self.word.load(Ordering::Relaxed) / ROUND,
             place: Place::new(),
         }
     }
@@ -164,8 +164,8 @@ impl Notify {
     pub fn notify_waiters(&self) {
         let mut owed = WakeList::new();
         let mut line = enter(&self.line);
-        // ORDERING: Release pairs with the Acquires in `notified` and `look`: who sees the
-        // round sees what came before it.
+        // ORDERING: Release pairs with the Acquires in `look`: who is told of the round sees
+        // what came before it.
         self.word.fetch_add(ROUND, Ordering::Release);
         while let Some((_, waiter)) = line.detach_front() {
             waiter.told = Told::All;
