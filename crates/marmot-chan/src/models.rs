@@ -6,8 +6,9 @@
 //! while futures are polled, a busy one that is passed without a mark, a mark that is ignored,
 //! a claim that wins twice or wakes nobody, a decision that its owner does not see, enlisting
 //! after the locks were released, locks in no order, a dropped receive that keeps its value, a
-//! close that tells no receiver, either ordering of the latch made Relaxed. Ending a selection
-//! that is decided already can be left out, as the engine says.
+//! close that tells no receiver, either ordering of the latch made Relaxed, a selection's waker
+//! given away without a Release. The Acquire of `Owner::is_alone` can be left out as far as the
+//! models see: in them no selection is used twice.
 
 use std::future::{Future, poll_fn};
 use std::pin::{Pin, pin};

@@ -277,7 +277,7 @@ impl Owner {
     #[inline]
     fn is_alone(&self) -> bool {
         // ORDERING: Acquire pairs with the Release in `release`: what was done through a
-        // reference that is gone is over. (A count that is made by an owner is made through
+        // reference that is gone is over before the selection is used anew. (A count that is made by an owner is made through
         // `&mut`, so nobody adds to it meanwhile.)
         self.selection().refs.load(Ordering::Acquire) == 1
     }
