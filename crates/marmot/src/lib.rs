@@ -72,4 +72,6 @@ mod guides {
     mod readme {}
     #[doc = include_str!("../../../docs/FROM_GO.md")]
     mod from_go {}
+    #[doc = include_str!("../../../docs/TRACES.md")]
+    mod traces {}
 }
