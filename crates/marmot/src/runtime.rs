@@ -311,7 +311,7 @@ pub fn set_name(name: impl AsRef<str>) {
 ///
 /// # Complexity
 ///
-/// O(n log n) for n goroutines: a third of a second for a million.
+/// O(n log n) for n goroutines: a second for a million.
 ///
 /// # Examples
 ///
