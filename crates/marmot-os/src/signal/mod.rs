@@ -3,7 +3,7 @@
 //! - [`notify`]: from now on these signals come through a channel, and do nothing else.
 //!   Dropping the channel's last receiver gives them back what they did before.
 //! - [`ignore`], [`ignored`], [`reset`]: what a signal does while nobody listens.
-//! - [`ctrl_c`]: waits for one Ctrl-C.
+//! - [`ctrl_c()`]: waits for one Ctrl-C.
 //! - [`on`]: a function instead of a channel.
 //!
 //! A handler only counts the signal and writes a byte to a pipe that the netpoller watches, so
