@@ -1,7 +1,7 @@
 //! The peers. Each target brings them in with `mod peers`, so that none of them is a
 //! dependency of the library.
 
-#![allow(dead_code, reason = "each target uses its own part")]
+#![allow(dead_code, unused_imports, reason = "each target uses its own part")]
 #![allow(unreachable_pub, reason = "the root here is a target")]
 
 pub mod async_channel;

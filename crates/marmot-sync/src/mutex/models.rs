@@ -6,6 +6,10 @@
 //! wake-up on (`a_waiter_that_leaves_does_not_take_the_wake_up_with_it` hangs); a hand-off that
 //! does not say so to its waiter, `abandon` that keeps a lock that was handed over
 //! (`a_lock_handed_to_one_that_leaves_is_handed_on` hangs).
+//!
+//! What no model sees: the Release half of `lock_or_announce`, which shows the row of the table of
+//! what is held to whoever barges. The table is made of std's locks; a row that is missed
+//! would only be missing from a report.
 
 use std::future::{Future, poll_fn};
 use std::panic::Location;

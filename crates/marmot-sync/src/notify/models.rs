@@ -6,8 +6,8 @@
 //! hangs); Relaxed in the exchange of `notify_one` or of `look`
 //! (`a_permit_shows_what_came_before_it`); Relaxed in `notify_waiters`, or in the loads of
 //! `look` (`a_round_shows_what_came_before_it`); a waiter that enlists without setting QUEUED
-//! (all hang); one that leaves and leaves QUEUED behind
-//! (`what_one_that_leaves_was_told_reaches_the_other`: for ever in `notify_one`).
+//! (`a_permit_shows_what_came_before_it` and the first hang); one that leaves and leaves QUEUED
+//! behind (the first: `notify_one` never ends).
 
 use std::future::{Future, poll_fn};
 use std::pin::pin;
