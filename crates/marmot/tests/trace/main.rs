@@ -210,15 +210,17 @@ fn a_goroutine_that_blocks_goes_on_beside_the_ps() {
 #[test]
 fn a_p_taken_from_a_poll_that_blocks_is_free_for_others() {
     let trace = traced(1, || async {
-        let ticks = go!(async {
-            for _ in 0..20 {
+        let (tick, ticks) = std::sync::mpsc::channel();
+        let other = go!(async move {
+            for _ in 0..5 {
                 sleep(ms(1)).await;
+                drop(tick.send(()));
             }
         });
-        // Blocks without saying so: the monitor has to take the P.
-        let blocks = go!(async { std::thread::sleep(ms(15)) });
+        // Blocks without saying so, until the other one has run: the monitor has to take the P.
+        let blocks = go!(async move { (0..5).for_each(|_| ticks.recv().unwrap()) });
         blocks.await.unwrap();
-        ticks.await.unwrap();
+        other.await.unwrap();
     });
     let taken = trace
         .instants()
