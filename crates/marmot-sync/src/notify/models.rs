@@ -3,8 +3,9 @@
 //! Planted bugs and the models that find them: `abandon` that passes nothing on
 //! (`what_one_that_leaves_was_told_reaches_the_other`: hangs); a first poll that does not look
 //! at the rounds again under the lock (`a_round_is_not_missed_between_making_and_polling`:
-//! hangs); Relaxed in the exchange of `notify_one` or of `look`
-//! (`a_permit_shows_what_came_before_it`); Relaxed in `notify_waiters`, or in the loads of
+//! hangs); Relaxed in the exchange of `notify_one` (`a_permit_shows_what_came_before_it`), in that
+//! of `look` if it succeeds (`two_permits_at_once_are_one_that_shows_both`) or if it fails
+//! (`a_round_that_comes_between_shows_what_came_before_it`); Relaxed in `notify_waiters`, or in the loads of
 //! `look` (`a_round_shows_what_came_before_it`); a waiter that enlists without setting QUEUED
 //! (`a_permit_shows_what_came_before_it` and the first hang); one that leaves and leaves QUEUED
 //! behind (the first: `notify_one` never ends).
@@ -16,6 +17,7 @@ use std::task::Poll;
 
 use loom::cell::UnsafeCell;
 use loom::future::block_on;
+use loom::sync::atomic::{AtomicBool, Ordering};
 use loom::thread;
 
 use super::Notify;
@@ -86,18 +88,43 @@ fn a_round_shows_what_came_before_it() {
     });
 }
 
+/// Whether a permit is left, for the taking.
+fn is_left(notify: &Notify) -> bool {
+    let mut wait = pin!(notify.notified());
+    block_on(poll_fn(|cx| Poll::Ready(wait.as_mut().poll(cx).is_ready())))
+}
+
+/// With a permit there already, somebody says something and tells; the waiter takes what comes
+/// first. Whether it has seen what was said, and whether a permit is left in the end.
+fn take_beside(tell: fn(&Notify)) -> (bool, bool) {
+    let notify = Arc::new(Notify::new());
+    let said = Arc::new(AtomicBool::new(false));
+    notify.notify_one();
+    let wait = notify.notified();
+    let (there, saying) = (Arc::clone(&notify), Arc::clone(&said));
+    let teller = thread::spawn(move || {
+        saying.store(true, Ordering::Relaxed);
+        tell(&there);
+    });
+    block_on(wait);
+    let seen = said.load(Ordering::Relaxed);
+    teller.join().unwrap();
+    (seen, is_left(&notify))
+}
+
 #[test]
 fn two_permits_at_once_are_one_that_shows_both() {
     loom::model(|| {
-        let message = Message::new();
-        message.notify.notify_one();
-        let there = Arc::clone(&message);
-        let teller = thread::spawn(move || there.notify.notify_one());
-        block_on(message.notify.notified());
-        teller.join().unwrap();
-        // The second call found the permit still there, or left another one.
-        let mut left = pin!(message.notify.notified());
-        block_on(poll_fn(|cx| Poll::Ready(left.as_mut().poll(cx).is_ready())));
+        let (seen, left) = take_beside(Notify::notify_one);
+        assert!(seen || left, "the second call was part of what was taken");
+    });
+}
+
+#[test]
+fn a_round_that_comes_between_shows_what_came_before_it() {
+    loom::model(|| {
+        let (seen, left) = take_beside(Notify::notify_waiters);
+        assert!(seen || !left, "it was the round that let it go on");
     });
 }
 
