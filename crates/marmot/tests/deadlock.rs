@@ -145,6 +145,52 @@ fn a_poll_that_blocks_without_saying_so_is_no_deadlock() {
     rt.block_on(blocks).expect("it ends");
 }
 
+#[cfg(unix)]
+#[test]
+fn a_wait_for_a_signal_is_no_deadlock() {
+    let (rt, told) = suspicious(Deadlock::Fatal);
+    let signals = marmot::signal::notify(&[marmot::signal::Signal::USR2]);
+    drop(rt.spawn(async move { signals.recv().await }));
+    all_wait(rt.handle(), 1);
+    nothing_is_told(&told);
+}
+
+#[cfg(unix)]
+#[test]
+fn a_wait_for_a_child_process_is_no_deadlock() {
+    let (rt, told) = suspicious(Deadlock::Fatal);
+    let child = rt.spawn(async {
+        marmot::process::Command::new("sleep")
+            .arg("1")
+            .status()
+            .await
+    });
+    nothing_is_told(&told);
+    let status = rt
+        .block_on(child)
+        .expect("it ends")
+        .expect("it was started");
+    assert!(status.success());
+}
+
+#[cfg(unix)]
+#[test]
+fn a_file_that_is_slow_is_no_deadlock() {
+    let (rt, told) = suspicious(Deadlock::Fatal);
+    let name = format!("marmot-deadlock-{}.fifo", std::process::id());
+    let path = std::env::temp_dir().join(name);
+    let made = Command::new("mkfifo").arg(&path).status();
+    assert!(made.expect("there is a mkfifo").success());
+    let theirs = path.clone();
+    // Opening it waits for somebody who writes.
+    let read = rt.spawn(async move { marmot::fs::read(theirs).await });
+    nothing_is_told(&told);
+    std::fs::write(&path, b"at last").expect("somebody reads");
+    let text = rt.block_on(read).expect("it ends").expect("it was read");
+    assert_eq!(text, b"at last");
+    std::fs::remove_file(&path).expect("it is there");
+}
+
 const CHILD: &str = "MARMOT_TEST_CHILD";
 
 /// In the parent: what the child did that ran only this test. In the child: nothing.
