@@ -27,6 +27,20 @@ pub(crate) fn chore(_args: &[String]) -> Outcome {
     )?;
     step("test", &mut cargo(&["test", "--workspace"]))?;
     step(
+        "test: what is behind features",
+        &mut cargo(&[
+            "test",
+            "-p",
+            "marmot",
+            "--features",
+            "serde,tracing",
+            "--test",
+            "dump",
+            "--test",
+            "telemetry",
+        ]),
+    )?;
+    step(
         "doc",
         cargo(&["doc", "--workspace", "--no-deps"])
             .env("RUSTDOCFLAGS", and_env("RUSTDOCFLAGS", "-D warnings")),
