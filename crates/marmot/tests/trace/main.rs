@@ -366,3 +366,45 @@ fn runtimes_of_one_process_do_not_mix() {
         assert!(trace.group("Ps").len() >= 2, "each has a P 0 of its own");
     });
 }
+
+/// A writer that takes its time, so that the rings run over meanwhile.
+struct Slow(Shared);
+
+impl Write for Slow {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        std::thread::sleep(ms(2));
+        self.0.write(bytes)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+#[test]
+fn a_trace_that_lost_events_says_so_and_is_well_formed() {
+    let _alone = alone();
+    within(PATIENCE, || {
+        let runtime = Runtime::builder().max_procs(2).build().unwrap();
+        let file = Shared::default();
+        trace::start_to(Slow(file.clone())).unwrap();
+        let program = runtime.spawn(async {
+            let yields = |_| {
+                go!(async {
+                    for _ in 0..2000 {
+                        gosched().await;
+                    }
+                })
+            };
+            let handles: Vec<_> = (0..200).map(yields).collect();
+            for handle in handles {
+                handle.await.unwrap();
+            }
+        });
+        runtime.block_on(program).unwrap();
+        drop(runtime);
+        let summary = trace::stop().unwrap();
+        assert!(summary.lost > 0, "{summary:?}");
+        Trace::read(&file.0.lock().unwrap()).check();
+    });
+}
