@@ -214,7 +214,7 @@ fn a_p_taken_from_a_poll_that_blocks_is_free_for_others() {
         let other = go!(async move {
             for _ in 0..5 {
                 sleep(ms(1)).await;
-                drop(tick.send(()));
+                _ = tick.send(());
             }
         });
         // Blocks without saying so, until the other one has run: the monitor has to take the P.
