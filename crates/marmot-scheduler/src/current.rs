@@ -230,7 +230,7 @@ impl Runner for Shared {
     }
 
     fn owns(&self, waker: &Waker) -> bool {
-        machine().is_some_and(|m| is_of_its_task(m, waker))
+        is_polled_with(waker)
     }
 }
 
@@ -243,7 +243,14 @@ pub fn set_name(name: &str) {
     }
 }
 
+/// Whether this is the waker of the goroutine that this thread polls.
+#[inline]
+pub(crate) fn is_polled_with(waker: &Waker) -> bool {
+    machine().is_some_and(|m| is_of_its_task(m, waker))
+}
+
 /// Whether this is the waker of the task that the machine polls.
+#[inline]
 fn is_of_its_task(m: &Machine, waker: &Waker) -> bool {
     std::ptr::eq(waker.data(), m.task.load(Ordering::Relaxed).cast())
 }

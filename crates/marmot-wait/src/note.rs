@@ -37,17 +37,24 @@ impl Note {
 /// one of them does not keep it from going on. What follows from a wait for a lock follows
 /// only if that was all.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
 pub enum Waits {
     /// No leaf of ours has said anything.
     Nothing,
     /// One has, and it may be anything.
     Something,
-    /// One has: with the goroutine's own waker it waits for something that can be held.
-    ForHeld,
-    /// The same, and the goroutine itself holds it.
-    ForItself,
     /// Several have.
     ForSeveral,
+    /// One has: with the goroutine's own waker it waits for something that can be held.
+    ForHeld = Waits::ALONE,
+    /// The same, and the goroutine itself holds it.
+    ForItself = Waits::ALONE | 1,
+}
+
+impl Waits {
+    /// The bit that [`ForHeld`](Waits::ForHeld) and [`ForItself`](Waits::ForItself) have, and
+    /// no number of a [`WaitReason`].
+    pub const ALONE: u8 = 1 << 7;
 }
 
 /// Says what the future that is about to return `Pending` waits for.
@@ -94,15 +101,23 @@ pub fn set_held(
     waker: &Waker,
     holder: u64,
 ) {
-    let one = match runner() {
-        Some(runner) if runner.owns(waker) => {
-            if holder != 0 && holder == goroutine() {
-                Waits::ForItself
-            } else {
-                Waits::ForHeld
-            }
-        }
-        _ => Waits::Something,
+    let owns = runner().is_some_and(|runner| runner.owns(waker));
+    set_held_by(reason, object, place, owns, holder);
+}
+
+/// As [`set_held`], by one who knows whether the waker `owns`: whether it is the goroutine's own.
+#[inline]
+pub fn set_held_by(
+    reason: WaitReason,
+    object: usize,
+    place: &'static Location<'static>,
+    owns: bool,
+    holder: u64,
+) {
+    let one = match owns {
+        true if holder != 0 && holder == goroutine() => Waits::ForItself,
+        true => Waits::ForHeld,
+        false => Waits::Something,
     };
     put(reason, object, place, one);
 }

@@ -38,7 +38,7 @@ pub(crate) mod flags {
 }
 
 /// Beside the reason: it waits for nothing else, and that can be held by somebody.
-const ALONE: u8 = 1 << 7;
+const ALONE: u8 = Waits::ALONE;
 
 /// The beginning of every cell.
 // ORDERING: Relaxed for all fields but `state` and `id`: what a dump reads is a glance, made
@@ -81,10 +81,7 @@ impl Header {
         self.object.store(note.object, Ordering::Relaxed);
         let place = note.place.map_or(std::ptr::null(), std::ptr::from_ref);
         self.waits_at.store(place.cast_mut(), Ordering::Relaxed);
-        let alone = match waits {
-            Waits::ForHeld | Waits::ForItself => ALONE,
-            _ => 0,
-        };
+        let alone = waits as u8 & ALONE;
         self.reason
             .store(note.reason as u8 | alone, Ordering::Relaxed);
         self.since_ms.store(millis(now_ns), Ordering::Relaxed);

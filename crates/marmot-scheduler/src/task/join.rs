@@ -289,11 +289,11 @@ impl<T> Future for JoinHandle<T> {
         if !self.is_finished() && self.leave_waker(task, cx) {
             // SAFETY: the handle's reference keeps the cell alive.
             let joined = unsafe { task.0.as_ref() }.id.load(Ordering::Relaxed);
-            note::set_held(
+            note::set_held_by(
                 WaitReason::Join,
                 task.0.as_ptr() as usize,
                 Location::caller(),
-                cx.waker(),
+                current::is_polled_with(cx.waker()),
                 joined,
             );
             return Poll::Pending;
