@@ -90,8 +90,14 @@ fn sigquit_prints_every_goroutine_of_an_idle_process() {
             let (_tx, rx) = chan::<()>(0);
             go!(async move {
                 runtime::set_name("the reader");
-                ready();
                 rx.recv().await
+            });
+            go!(async move {
+                let waits = |reason| runtime::stack().contains(reason);
+                while !(waits("goroutine 1 [sleep]") && waits("[chan receive]")) {
+                    sleep(ms(1)).await;
+                }
+                ready();
             });
             sleep(secs(60)).await;
         },

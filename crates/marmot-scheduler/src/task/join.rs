@@ -18,6 +18,7 @@ use std::task::{Context, Poll, Waker};
 use marmot_wait::{WaitReason, note, park};
 
 use super::cell;
+use super::claim::Claim;
 use super::header::{Header, TaskRef};
 use super::panic::{self, Caught};
 use super::state::Duty;
@@ -160,12 +161,7 @@ impl std::error::Error for JoinError {}
 ///
 /// When polled again after it gave its output.
 pub struct JoinHandle<T> {
-    /// None: cut off before it began.
-    task: Option<TaskRef>,
-    /// Polled at least once: then a waker may be there.
-    polled: bool,
-    /// The output has been given.
-    taken: bool,
+    claim: Claim,
     output: PhantomData<T>,
 }
 
@@ -184,9 +180,7 @@ impl<T> JoinHandle<T> {
     /// The handle that `cell::make` counted.
     pub(crate) fn of(task: TaskRef) -> JoinHandle<T> {
         JoinHandle {
-            task: Some(task),
-            polled: false,
-            taken: false,
+            claim: Claim::of(task),
             output: PhantomData,
         }
     }
@@ -194,16 +188,14 @@ impl<T> JoinHandle<T> {
     /// A handle of a goroutine that was cut off before it began: its runtime is gone.
     pub(crate) fn cut_off() -> JoinHandle<T> {
         JoinHandle {
-            task: None,
-            polled: false,
-            taken: false,
+            claim: Claim::none(),
             output: PhantomData,
         }
     }
 
     fn header(&self) -> Option<&Header> {
         // SAFETY: the handle's reference keeps the cell alive.
-        self.task.as_ref().map(|task| unsafe { task.0.as_ref() })
+        self.claim.task().map(|task| unsafe { task.0.as_ref() })
     }
 
     /// Whether the goroutine has ended.
@@ -215,7 +207,7 @@ impl<T> JoinHandle<T> {
     /// Asks the goroutine to end: its future is dropped the next time it would be polled, and
     /// the joiner gets a [`JoinError`] that says so. One that has ended stays as it is.
     pub fn abort(&self) {
-        if let Some(task) = self.task {
+        if let Some(task) = self.claim.task() {
             abort(task);
         }
     }
@@ -226,7 +218,9 @@ impl<T> JoinHandle<T> {
         if let Some(header) = self.header() {
             header.state.add_ref();
         }
-        AbortHandle { task: self.task }
+        AbortHandle {
+            task: self.claim.task(),
+        }
     }
 
     /// Waits on this thread for the end. Legal inside a goroutine, whose P goes to another
@@ -247,7 +241,7 @@ impl<T> JoinHandle<T> {
         // SAFETY: DONE with JOIN set: the output is the handle's, of the type the handle was
         // made with.
         unsafe { take(task.0, output.as_mut_ptr().cast()) };
-        self.taken = true;
+        self.claim.set(Claim::TAKEN);
         // SAFETY: `take` has written it.
         unsafe { output.assume_init() }
     }
@@ -258,7 +252,10 @@ impl<T> JoinHandle<T> {
         let header = unsafe { task.0.as_ref() };
         // SAFETY: the cell lives.
         let joiner = unsafe { (header.vtable().joiner)(task.0) };
-        if self.polled && !header.state.unset_join_waker() && header.state.is_done() {
+        if self.claim.is(Claim::POLLED)
+            && !header.state.unset_join_waker()
+            && header.state.is_done()
+        {
             return false;
         }
         // SAFETY: JWAKER is clear and the task was not done when we found or made it so: only
@@ -271,7 +268,7 @@ impl<T> JoinHandle<T> {
         {
             old = place.replace(cx.waker().clone());
         }
-        self.polled = true;
+        self.claim.set(Claim::POLLED);
         let waits = header.state.set_join_waker();
         drop(old);
         waits
@@ -283,7 +280,7 @@ impl<T> Future for JoinHandle<T> {
 
     #[track_caller]
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        let Some(task) = self.task else {
+        let Some(task) = self.claim.task() else {
             return Poll::Ready(Err(JoinError::cancelled()));
         };
         if !self.is_finished() && self.leave_waker(task, cx) {
@@ -304,13 +301,19 @@ impl<T> Future for JoinHandle<T> {
 
 impl<T> Drop for JoinHandle<T> {
     fn drop(&mut self) {
-        let Some(task) = self.task else { return };
+        let Some(task) = self.claim.task() else {
+            return;
+        };
         // SAFETY: the handle's reference keeps the cell alive.
         let header = unsafe { task.0.as_ref() };
-        if !self.polled && header.state.drop_join_fresh() {
+        if !self.claim.is(Claim::POLLED) && header.state.drop_join_fresh() {
             return;
         }
-        let waker = if self.taken { None } else { self.give_up(task) };
+        let waker = if self.claim.is(Claim::TAKEN) {
+            None
+        } else {
+            self.give_up(task)
+        };
         if header.state.drop_ref_shared() {
             // SAFETY: the last reference; done, and the output taken or dropped.
             unsafe { cell::free(task) };
@@ -325,7 +328,7 @@ impl<T> JoinHandle<T> {
         // SAFETY: the handle's reference keeps the cell alive.
         let header = unsafe { task.0.as_ref() };
         let mut waker = None;
-        if self.polled && header.state.unset_join_waker() {
+        if self.claim.is(Claim::POLLED) && header.state.unset_join_waker() {
             // SAFETY: the cell lives.
             let joiner = unsafe { (header.vtable().joiner)(task.0) };
             // SAFETY: JWAKER was set and is clear now, before the task was done: the field is

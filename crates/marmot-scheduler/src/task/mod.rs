@@ -8,6 +8,8 @@ mod models;
 #[cfg(not(marmot_loom))]
 pub(crate) mod cell;
 #[cfg(not(marmot_loom))]
+mod claim;
+#[cfg(not(marmot_loom))]
 pub(crate) mod header;
 #[cfg(not(marmot_loom))]
 pub(crate) mod join;
