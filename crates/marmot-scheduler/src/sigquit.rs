@@ -39,20 +39,29 @@ mod unix {
     /// The pipe's end to write to; -1 before there is one. It is never closed.
     static BELL: AtomicI32 = AtomicI32::new(-1);
 
-    /// Writes a byte, and leaves everything as it was.
+    /// Writes a byte, and leaves everything as it was. Asked here and not by the thread that
+    /// reads it, when the program may have got its signal and taken its handler away.
     extern "C" fn handle(_signal: libc::c_int) {
         // SAFETY: gives the address of the thread's errno, which is always there.
         let place = unsafe { errno() };
         // SAFETY: the thread's own.
         let before = unsafe { *place };
+        // Somebody else's handler is above ours: the program wants the signal itself.
+        // (`sigaction` is allowed in handlers.)
+        if now() == Some(ours()) {
+            ring();
+        }
+        // SAFETY: as above.
+        unsafe { *place = before };
+    }
+
+    fn ring() {
         let byte = 1_u8;
-        // ORDERING: Acquire, the pair of the Release in `ring_here`; the number is all there is
+        // ORDERING: Acquire, the pair of the Release in `listen`; the number is all there is
         // to it.
         let bell = BELL.load(Ordering::Acquire);
         // SAFETY: reads one byte of a local variable; `write` is allowed in handlers.
         let _full = unsafe { libc::write(bell, (&raw const byte).cast(), 1) };
-        // SAFETY: as above.
-        unsafe { *place = before };
     }
 
     /// Where this thread's errno is.
@@ -125,13 +134,10 @@ mod unix {
 
     fn hear(mut reader: PipeReader) {
         let mut byte = [0];
-        while matches!(reader.read(&mut byte), Ok(1)) {
-            // Somebody else's handler is above ours: the program wants the signal itself.
-            if now() == Some(ours()) {
-                tell();
-                // SAFETY: ends the process; nobody else's work is needed for it, or waited for.
-                unsafe { libc::_exit(2) };
-            }
+        if matches!(reader.read(&mut byte), Ok(1)) {
+            tell();
+            // SAFETY: ends the process; nobody else's work is needed for it, or waited for.
+            unsafe { libc::_exit(2) };
         }
     }
 

@@ -1,16 +1,16 @@
 //! What happens in the instant of a signal, and the process's dispositions.
 //!
 //! ```text
-//!   signal ─▶ handle: count it ─▶ write a byte ─▶ (whoever was there before)
-//!                                     │
-//!                                     ▼
-//!                        the pipe's other end, a source of the netpoller
+//!   signal ─▶ handle: (whoever was there before) ─▶ count it ─▶ write a byte
+//!                                                                    │
+//!                                                                    ▼
+//!                                       the pipe's other end, a source of the netpoller
 //! ```
 //!
 //! The byte only says "look at the counts", so a full pipe loses nothing, and a byte written
 //! by a child between fork and exec does no harm: the child's counts are its own.
 //!
-//! A handler that was there before ours is called after it, and is put back when nobody
+//! A handler that was there before ours is called by it, and is put back when nobody
 //! listens any more. That is why this is `sigaction` itself and no library: those we know keep
 //! their handler for ever, and the default action never comes back. Go: `sigtramp`, `sighandler`.
 
@@ -66,6 +66,9 @@ pub(super) enum Disposition {
 extern "C" fn handle(number: c_int, info: *mut siginfo_t, context: *mut c_void) {
     let errno = errno::errno();
     if let Some(signal) = Signal::from_raw(number) {
+        // First, while ours is surely still above it: it may ask, and whoever hears the bell
+        // may take ours away.
+        call_before(signal, info, context);
         // ORDERING: Release, the pair of the Acquire in `take`: whoever takes the count comes
         // after what was written before the signal was sent from this process. The byte that
         // follows is ordered by the kernel.
@@ -73,7 +76,6 @@ extern "C" fn handle(number: c_int, info: *mut siginfo_t, context: *mut c_void) 
         // ORDERING: Acquire, the pair of the Release in `set_bell`. The number is all there is
         // to it; it is here so that nobody has to think about it.
         ring(BELL.load(Acquire));
-        call_before(signal, info, context);
     }
     errno::set_errno(errno);
 }

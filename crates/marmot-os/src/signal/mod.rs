@@ -11,7 +11,7 @@
 //! milliseconds at most. A process that listens to signals waits for the outside world: there is
 //! no certain deadlock in it, as in Go.
 //!
-//! A handler that was there before is called after ours, and put back in the end. Handlers are
+//! A handler that was there before is called by ours, and put back in the end. Handlers are
 //! installed with `SA_RESTART`. Child processes start with the default for
 //! signals that are listened to, and with the others ignored if they are ignored here.
 

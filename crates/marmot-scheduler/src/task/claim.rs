@@ -12,7 +12,6 @@ use super::header::{Header, TaskRef};
 /// A goroutine or none, and two marks in the bits that its address leaves free.
 ///
 /// Atomic only because the compiler makes a marking of a plain word a write of one byte.
-// ORDERING: Relaxed throughout; it is written through `&mut` only.
 pub(super) struct Claim(AtomicPtr<Header>);
 
 const MARKS: usize = Claim::POLLED | Claim::TAKEN;
@@ -36,6 +35,7 @@ impl Claim {
 
     #[inline]
     fn word(&self) -> *mut Header {
+        // ORDERING: Relaxed; it is written through `&mut` only, so nobody writes meanwhile.
         self.0.load(Ordering::Relaxed)
     }
 
@@ -52,6 +52,7 @@ impl Claim {
     #[inline]
     pub(super) fn set(&mut self, mark: usize) {
         let marked = self.word().map_addr(|address| address | mark);
+        // ORDERING: Relaxed, as in `word`.
         self.0.store(marked, Ordering::Relaxed);
     }
 }
