@@ -18,6 +18,11 @@ use crate::task::panic::{contained, die, print};
 
 /// The first look again at a suspected deadlock; doubled each time.
 const FIRST_AGAIN: Duration = Duration::from_millis(2);
+/// The first look again at goroutines that wait for the world or a timer; doubled each time, up
+/// to the other. Others than this runtime's may end that wait (a receiver of signals that a plain
+/// thread drops), and nobody tells the monitor.
+const FIRST_RECHECK: Duration = Duration::from_secs(1);
+const LAST_RECHECK: Duration = Duration::from_secs(64);
 /// A suspicion that has lasted this long is told, unless the runtime was made otherwise.
 pub(crate) const GRACE: Duration = Duration::from_secs(1);
 
@@ -30,6 +35,8 @@ const NO_GOROUTINES: &str = "no goroutines (main called runtime.Goexit) - deadlo
 #[derive(Debug, Default)]
 pub(crate) struct Watch {
     waited: Duration,
+    /// Until the next look at goroutines that wait for the world.
+    recheck: Duration,
     /// It looked certain at the last look too.
     twice: bool,
     /// Goroutines started so far when it was told, as suspected and as certain: told again only
@@ -41,6 +48,8 @@ pub(crate) struct Watch {
 /// How sure we are.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Verdict {
+    /// There are no goroutines.
+    Nobody,
     /// Somebody may go on.
     None,
     Suspected,
@@ -51,6 +60,7 @@ impl Watch {
     /// Something runs.
     pub(crate) fn nothing_suspicious(&mut self) {
         self.waited = Duration::ZERO;
+        self.recheck = Duration::ZERO;
         self.twice = false;
     }
 
@@ -61,10 +71,11 @@ impl Watch {
         }
         let (verdict, started) = verdict(shared);
         match verdict {
-            Verdict::None => {
+            Verdict::Nobody => {
                 self.nothing_suspicious();
                 None
             }
+            Verdict::None => Some(self.wait_for_the_world()),
             Verdict::Suspected => Some(self.suspect(shared, started)),
             Verdict::Certain if self.certain_at == Some(started) => None,
             Verdict::Certain if !std::mem::replace(&mut self.twice, true) => Some(FIRST_AGAIN),
@@ -74,6 +85,13 @@ impl Watch {
                 None
             }
         }
+    }
+
+    fn wait_for_the_world(&mut self) -> Duration {
+        let again = (self.recheck * 2).clamp(FIRST_RECHECK, LAST_RECHECK);
+        self.nothing_suspicious();
+        self.recheck = again;
+        again
     }
 
     /// Tells of it if it has lasted, and who made the runtime wants to know. The foreign threads
@@ -96,8 +114,10 @@ impl Watch {
 fn verdict(shared: &'static Shared) -> (Verdict, u64) {
     let started = shared.started_so_far(&shared.lock());
     let anybody = || shared.main_has_left() || snapshot::count(shared) > 0;
-    let still = stillness(shared);
-    if still.is_none() || !anybody() {
+    if !anybody() {
+        return (Verdict::Nobody, started);
+    }
+    if stillness(shared).is_none() {
         return (Verdict::None, started);
     }
     // In a test the process's first thread is the harness's, and other runtimes are other

@@ -157,6 +157,20 @@ fn a_wait_for_a_signal_is_no_deadlock() {
 
 #[cfg(unix)]
 #[test]
+fn what_a_signal_could_still_have_ended_is_told_when_nobody_listens_to_it_any_more() {
+    let (rt, told) = suspicious(Deadlock::Fatal);
+    let signals = marmot::signal::notify(&[marmot::signal::Signal::USR1]);
+    let (tx, rx) = chan::<()>(0);
+    drop(rt.spawn(async move { rx.recv().await }));
+    all_wait(rt.handle(), 1);
+    nothing_is_told(&told);
+    drop(signals);
+    is_told(&told);
+    drop(tx);
+}
+
+#[cfg(unix)]
+#[test]
 fn a_wait_for_a_child_process_is_no_deadlock() {
     let (rt, told) = suspicious(Deadlock::Fatal);
     let child = rt.spawn(async {
