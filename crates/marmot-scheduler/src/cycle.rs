@@ -12,8 +12,8 @@
 //!   the goroutine's own waker, and no other waker of it exists. A goroutine that also waits for
 //!   a timer, a channel or a foreign future has no edge, since that may let it go on;
 //! - that thing is **held by one goroutine** that will give it back itself: a mutex, a lock to
-//!   write, the turn of a once (`marmot_wait::held`), not taken with an owned guard; or it is the
-//!   end of another goroutine.
+//!   write, the turn of a once (`marmot_wait::held`), not taken with an owned guard; or permits
+//!   that were given to a future of its own and not taken; or it is the end of another goroutine.
 //!
 //! So each goroutine has one edge at most, and whoever stands on a cycle can't go on. The
 //! picture is not taken in one instant, so a cycle is told only if it is there again

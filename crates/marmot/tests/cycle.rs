@@ -9,7 +9,7 @@ use std::task::Poll;
 use std::time::Duration;
 
 use marmot::runtime::{Deadlock, JoinHandle, Runtime};
-use marmot::sync::{Mutex, MutexGuard, OnceCell, RwLock};
+use marmot::sync::{Mutex, MutexGuard, OnceCell, RwLock, Semaphore};
 use marmot::time::{ms, sleep, timeout};
 use marmot_testing::within;
 use marmot_wait::note::goroutine as goid;
@@ -176,6 +176,178 @@ fn a_lock_given_to_a_future_that_is_not_polled_is_told_with_both_places() {
             "{text}"
         );
         assert_eq!(text.matches("cycle.rs:").count(), 3, "{text}");
+    });
+}
+
+/// Takes all permits, says so, and gives them back when others have had the time to get in line.
+async fn hold_for_a_while(semaphore: &'static Semaphore, held: mpsc::Sender<()>) {
+    let _permits = semaphore.acquire(semaphore.total()).await;
+    held.send(()).expect("the test waits");
+    sleep(ms(100)).await;
+}
+
+/// Starts to wait for so many permits, and gives up polling for them after a while.
+async fn lose_interest(waiting: &mut marmot::sync::Acquire<'_>) {
+    let mut waiting = pin!(waiting);
+    let mut pause = pin!(sleep(ms(20)));
+    let timed_out = poll_fn(|cx| {
+        if waiting.as_mut().poll(cx).is_ready() {
+            return Poll::Ready(false);
+        }
+        pause.as_mut().poll(cx).map(|()| true)
+    })
+    .await;
+    assert!(timed_out, "the permits are held for longer");
+}
+
+/// A goroutine that waits for `again` permits while `first` were given to a future of its own.
+fn wait_twice(rt: &Runtime, total: usize, first: usize, again: usize) {
+    let semaphore = leak(Semaphore::new(total));
+    let (held, is_held) = mpsc::channel();
+    rt.spawn(hold_for_a_while(semaphore, held));
+    is_held.recv().expect("held");
+    rt.spawn(async move {
+        let mut waiting = semaphore.acquire(first);
+        lose_interest(&mut waiting).await;
+        drop(semaphore.acquire(again).await);
+        drop(waiting.await);
+    });
+}
+
+#[test]
+fn a_permit_given_to_a_future_that_is_not_polled_is_told_with_both_places() {
+    within(SOON * 2, || {
+        for (total, first, again) in [(1, 1, 1), (4, 2, 3)] {
+            let (rt, reports) = observed();
+            wait_twice(&rt, total, first, again);
+            let text = the_report(&reports);
+            assert!(text.starts_with("futurelock: goroutine "), "{text}");
+            assert!(
+                text.contains("was given to a future of its own that it does not poll"),
+                "{text}"
+            );
+            assert!(text.contains(" [semacquire]:\n\tat "), "{text}");
+            assert_eq!(text.matches("cycle.rs:").count(), 3, "{text}");
+        }
+    });
+}
+
+#[test]
+fn one_that_asks_again_after_its_future_was_given_permits_is_told_at_once() {
+    within(SOON, || {
+        let (rt, reports) = observed();
+        rt.spawn(async move {
+            let semaphore = Semaphore::new(1);
+            let first = semaphore.acquire(1).await;
+            let mut waiting = semaphore.acquire(1);
+            let polled = poll_fn(|cx| Poll::Ready(pin!(&mut waiting).poll(cx).is_ready())).await;
+            assert!(!polled);
+            drop(first);
+            drop(semaphore.acquire(1).await);
+            drop(waiting);
+        });
+        let text = the_report(&reports);
+        assert!(text.starts_with("futurelock: goroutine "), "{text}");
+        assert!(text.contains(", which waited for it at "), "{text}");
+    });
+}
+
+/// Its future of `one` is given the permit and not polled, and it waits for the other.
+async fn wait_for_one_and_stay_at_the_other(
+    one: &'static Semaphore,
+    other: &'static Semaphore,
+    meet: &'static marmot::sync::Barrier,
+) {
+    let mut waiting = one.acquire(1);
+    {
+        let held = one.acquire(1).await;
+        lose_interest(&mut waiting).await;
+        drop(held);
+    }
+    meet.wait().await;
+    drop(other.acquire(1).await);
+    drop(waiting.await);
+}
+
+#[test]
+fn two_semaphores_given_to_two_that_each_wait_for_the_others_are_a_cycle() {
+    within(SOON * 2, || {
+        let (rt, reports) = observed();
+        let (a, b) = (leak(Semaphore::new(1)), leak(Semaphore::new(1)));
+        let meet = leak(marmot::sync::Barrier::new(2));
+        rt.spawn(wait_for_one_and_stay_at_the_other(a, b, meet));
+        rt.spawn(wait_for_one_and_stay_at_the_other(b, a, meet));
+        let text = the_report(&reports);
+        assert!(
+            text.starts_with("2 goroutines wait for each other"),
+            "{text}"
+        );
+        assert_eq!(text.matches(", given to goroutine ").count(), 2, "{text}");
+        assert_eq!(text.matches("cycle.rs:").count(), 6, "{text}");
+    });
+}
+
+/// Waits for permits that look like those above, and all end.
+fn harmless_permits(rt: &Runtime) -> Vec<JoinHandle<()>> {
+    let joined = leak(Semaphore::new(1));
+    let moved = leak(Semaphore::new(1));
+    let loose = leak(Semaphore::new(1));
+    let enough = leak(Semaphore::new(3));
+    vec![
+        // Two in one goroutine, both of which are polled.
+        rt.spawn(async move {
+            let turn = || async {
+                let _permit = joined.acquire(1).await;
+                sleep(LONG / 2).await;
+            };
+            futures::join!(turn(), turn());
+        }),
+        // Borrowed permits, some of them waited for, that go to the goroutines they bound.
+        rt.spawn(async move {
+            for _ in 0..3 {
+                let permit = moved.acquire(1).await;
+                marmot::spawn(async move {
+                    sleep(LONG / 2).await;
+                    drop(permit);
+                });
+            }
+        }),
+        // A permit that is forgotten, and given back by another.
+        rt.spawn(async move {
+            loose.acquire(1).await.forget();
+            marmot::spawn(async move {
+                sleep(LONG).await;
+                loose.release(1);
+            });
+            drop(loose.acquire(1).await);
+        }),
+        // Two of three were given to a future that is not polled, and the third comes.
+        rt.spawn(async move {
+            let (some, other) = (enough.acquire(2).await, enough.try_acquire(1));
+            let mut waiting = enough.acquire(2);
+            lose_interest(&mut waiting).await;
+            drop(some);
+            marmot::spawn(async move {
+                sleep(LONG).await;
+                drop(other);
+            });
+            drop(enough.acquire(1).await);
+            drop(waiting.await);
+        }),
+    ]
+}
+
+#[test]
+fn permits_that_can_come_are_not_told() {
+    within(SOON * 2, || {
+        let (rt, reports) = observed();
+        let all = harmless_permits(&rt);
+        rt.block_on(async {
+            for one in all {
+                one.await.expect("it ends well");
+            }
+        });
+        assert_eq!(reports.try_recv().ok(), None);
     });
 }
 

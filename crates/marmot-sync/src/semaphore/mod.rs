@@ -1,5 +1,6 @@
 //! A weighted semaphore.
 
+mod given;
 #[cfg(all(test, marmot_loom))]
 mod models;
 mod permit;
@@ -161,6 +162,7 @@ impl Semaphore {
     #[inline]
     #[track_caller]
     pub fn release(&self, n: usize) {
+        self.raw.loosen();
         if !self.raw.release(n) {
             released_too_many();
         }

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
 use super::Semaphore;
+use crate::holder::Guard;
 use crate::line::Place;
 
 /// So many permits of a [`Semaphore`]; dropping it gives them back.
@@ -123,7 +124,11 @@ impl<'a> Future for Acquire<'a> {
     #[inline]
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Permit<'a>> {
         let (semaphore, count) = (self.semaphore, self.count);
-        ready!(semaphore.raw.poll_acquire(count, &mut self.place, cx));
+        ready!(
+            semaphore
+                .raw
+                .poll_acquire(count, Guard::Borrowed, &mut self.place, cx)
+        );
         Poll::Ready(Permit::new(semaphore, count))
     }
 }
@@ -177,7 +182,7 @@ impl Future for AcquireOwned {
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<OwnedPermit> {
         let this = &mut *self;
         let raw = &this.semaphore.raw;
-        ready!(raw.poll_acquire(this.count, &mut this.place, cx));
+        ready!(raw.poll_acquire(this.count, Guard::Owned, &mut this.place, cx));
         Poll::Ready(OwnedPermit::new(Arc::clone(&this.semaphore), this.count))
     }
 }

@@ -13,11 +13,15 @@
 //! first come, first served: a large request at the front is not starved by small ones
 //! behind it. After `Weighted` of golang.org/x/sync/semaphore.
 
-use std::task::{Context, Poll};
+use std::panic::Location;
+use std::ptr;
+use std::sync::atomic::AtomicBool;
+use std::task::{Context, Poll, Waker};
 
-use marmot_wait::{Key, WaitQueue, WaitReason, WakeList, budget};
-use std::task::Waker;
+use marmot_wait::{Key, WaitQueue, WaitReason, WakeList, budget, note};
 
+use super::given::Given;
+use crate::holder::Guard;
 use crate::line::{Place, enter, rearm};
 use crate::loom::{AtomicUsize, InnerMutex, Ordering};
 
@@ -29,17 +33,31 @@ const ONE: usize = 2;
 /// The most permits there can be: one bit of the word is taken.
 pub(crate) const MAX: usize = usize::MAX / ONE;
 
+/// In a line so short the least request is looked for at each service.
+const SHORT: usize = 4;
+
 struct Waiter {
     /// `None` once it has its permits.
     waker: Option<Waker>,
     wants: usize,
+    /// The goroutine that polled it last; 0 if none, or if it is made to be moved to another.
+    goroutine: u64,
+    /// The line of the program that waits.
+    place: &'static Location<'static>,
+}
+
+struct Line {
+    queue: WaitQueue<Waiter>,
+    given: Given,
 }
 
 pub(crate) struct RawSemaphore {
     state: AtomicUsize,
     total: usize,
+    /// Permits were given back by hand: for reports, never taken back.
+    loose: AtomicBool,
     /// Those who wait. Under this lock no waker is called, cloned or dropped.
-    line: InnerMutex<WaitQueue<Waiter>>,
+    line: InnerMutex<Line>,
 }
 
 impl RawSemaphore {
@@ -48,7 +66,11 @@ impl RawSemaphore {
             RawSemaphore {
                 state: AtomicUsize::new(total * ONE),
                 total,
-                line: InnerMutex::new(WaitQueue::new()),
+                loose: AtomicBool::new(false),
+                line: InnerMutex::new(Line {
+                    queue: WaitQueue::new(),
+                    given: Given::new(),
+                }),
             }
         }
     }
@@ -86,6 +108,7 @@ impl RawSemaphore {
     pub(crate) fn poll_acquire(
         &self,
         wants: usize,
+        guard: Guard,
         place: &mut Place,
         cx: &mut Context<'_>,
     ) -> Poll<()> {
@@ -95,39 +118,76 @@ impl RawSemaphore {
                 return Poll::Ready(());
             }
         }
-        self.poll_acquire_slow(wants, place, cx)
+        self.poll_acquire_slow(wants, guard, place, cx)
     }
 
     #[cold]
-    fn poll_acquire_slow(&self, wants: usize, place: &mut Place, cx: &mut Context<'_>) -> Poll<()> {
+    fn poll_acquire_slow(
+        &self,
+        wants: usize,
+        guard: Guard,
+        place: &mut Place,
+        cx: &mut Context<'_>,
+    ) -> Poll<()> {
         // More than there is waits for ever, and holds up nobody.
         if wants > self.total {
             budget::refund();
             return place.pending(WaitReason::Semaphore, self);
         }
+        let goroutine = match guard {
+            Guard::Borrowed => note::goroutine(),
+            Guard::Owned => 0,
+        };
         let mut waker = Some(cx.waker().clone());
         let mut line = enter(&self.line);
         match place.key {
-            Some(key) if !line.is_linked(key) => {
+            Some(key) if !line.queue.is_linked(key) => {
                 // Its waker was taken when it was served: nothing is dropped here.
-                line.remove(key);
+                self.take_given(&mut line, key);
                 place.key = None;
                 return Poll::Ready(());
             }
             Some(key) => {
-                if let Some(waiter) = line.get_mut(key) {
+                if let Some(waiter) = line.queue.get_mut(key) {
                     rearm(&mut waiter.waker, &mut waker);
+                    waiter.goroutine = goroutine;
                 }
             }
-            None if self.take_or_announce(&line, wants) => return Poll::Ready(()),
+            None if self.take_or_announce(&line.queue, wants) => return Poll::Ready(()),
             None => {
                 budget::refund();
-                let waker = waker.take();
-                place.key = Some(line.push_back(Waiter { waker, wants }));
+                line.given.asked(wants);
+                place.key = Some(line.queue.push_back(Waiter {
+                    waker: waker.take(),
+                    wants,
+                    goroutine,
+                    place: place.caller(),
+                }));
             }
         }
+        let holder = self.tell(&mut line);
         drop(line);
-        place.pending(WaitReason::Semaphore, self)
+        place.pending_for(WaitReason::Semaphore, self, cx.waker(), holder)
+    }
+
+    /// The goroutine that the whole line certainly waits for, or 0. Under the line's lock, after
+    /// each change of it.
+    fn tell(&self, line: &mut Line) -> u64 {
+        // ORDERING: Relaxed: one that gives back by hand and finds somebody in the line comes
+        // here itself; if it found nobody, the exchange that announced us came after its own.
+        let loose = self.loose.load(Ordering::Relaxed);
+        let object = ptr::from_ref(self).addr();
+        line.given.tell(object, self.total, loose)
+    }
+
+    /// Takes away the entry of one that was served: what it was given.
+    fn take_given(&self, line: &mut Line, key: Key) -> usize {
+        let Some(waiter) = line.queue.remove(key) else {
+            return 0;
+        };
+        line.given.taken(waiter.goroutine, waiter.wants);
+        self.tell(line);
+        waiter.wants
     }
 
     /// Takes the permits if nobody is before us and they are free, else says that somebody
@@ -159,6 +219,12 @@ impl RawSemaphore {
                 Err(now) => state = now,
             }
         }
+    }
+
+    /// From now on permits are given back by others than those who took them.
+    pub(crate) fn loosen(&self) {
+        // ORDERING: Relaxed, see `tell`.
+        self.loose.store(true, Ordering::Relaxed);
     }
 
     /// Gives permits back; `false`, and nothing happens, if that would be more than there are.
@@ -197,11 +263,11 @@ impl RawSemaphore {
     }
 
     /// Gives permits to those at the front for whom there are enough. Under the line's lock.
-    fn serve_line(&self, line: &mut WaitQueue<Waiter>, owed: &mut WakeList) {
+    fn serve_line(&self, line: &mut Line, owed: &mut WakeList) {
         // ORDERING: Acquire pairs with the Release of every `release` whose permits are
         // given away here; the line's lock passes it on to whoever gets them.
         let mut free = self.state.load(Ordering::Acquire) / ONE;
-        while let Some((key, front)) = line.front_mut()
+        while let Some((key, front)) = line.queue.front_mut()
             && front.wants <= free
         {
             free -= front.wants;
@@ -210,12 +276,19 @@ impl RawSemaphore {
             if let Some(waker) = front.waker.take() {
                 owed.push(waker);
             }
-            line.detach(key);
+            line.given.give(front.goroutine, front.wants, front.place);
+            line.queue.detach(key);
         }
-        if line.is_empty() {
+        // In a longer one the least of all that came is left to stand: too little, which is safe.
+        if line.queue.len() <= SHORT {
+            let least = line.queue.iter().map(|(_, waiter)| waiter.wants).min();
+            line.given.least_is(least);
+        }
+        if line.queue.is_empty() {
             // ORDERING: Relaxed: a read-modify-write, which carries on the Releases before.
             self.state.fetch_and(!QUEUED, Ordering::Relaxed);
         }
+        self.tell(line);
     }
 
     /// A waiting future is dropped: what it was given goes back, and who now fits is served.
@@ -223,14 +296,14 @@ impl RawSemaphore {
     pub(crate) fn abandon(&self, key: Key) {
         let mut owed = WakeList::new();
         let mut line = enter(&self.line);
-        let served = !line.is_linked(key);
-        let gone = line.remove(key);
-        if served {
+        if !line.queue.is_linked(key) {
+            let given = self.take_given(&mut line, key);
             drop(line);
             // Always fits: they were taken off for this waiter.
-            self.release(gone.map_or(0, |waiter| waiter.wants));
+            self.release(given);
             return;
         }
+        let gone = line.queue.remove(key);
         self.serve_line(&mut line, &mut owed);
         drop(line);
         drop(gone);
