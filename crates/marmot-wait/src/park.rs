@@ -7,7 +7,7 @@ use std::cell::Cell;
 use std::future::Future;
 use std::pin::pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU8, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU8, Ordering};
 use std::task::{Context, Poll, Wake, Waker};
 use std::thread::{self, Thread};
 
@@ -35,8 +35,6 @@ impl Wake for Parker {
         // ORDERING: Release publishes what the waker's caller wrote to the poll that
         // follows; pairs with the Acquire in `wait`.
         if self.state.swap(WOKEN, Ordering::AcqRel) == SLEEPS {
-            // Counted as awake from here on, though it may take the thread a while to run.
-            ASLEEP.fetch_sub(1, Ordering::Relaxed);
             self.thread.unpark();
         }
     }
@@ -44,14 +42,11 @@ impl Wake for Parker {
 
 impl Parker {
     fn wait(&self) {
-        ASLEEP.fetch_add(1, Ordering::Relaxed);
+        // If it is woken already, it stays so.
         // ORDERING: Acquire on failure pairs with the Release in `wake_by_ref`.
-        let slept = self
-            .state
-            .compare_exchange(AWAKE, SLEEPS, Ordering::AcqRel, Ordering::Acquire);
-        if slept.is_err() {
-            ASLEEP.fetch_sub(1, Ordering::Relaxed);
-        }
+        let _woken =
+            self.state
+                .compare_exchange(AWAKE, SLEEPS, Ordering::AcqRel, Ordering::Acquire);
         // ORDERING: Acquire pairs with the Release in `wake_by_ref`.
         while self.state.load(Ordering::Acquire) != WOKEN {
             thread::park();
@@ -107,19 +102,6 @@ pub fn block_on<F: Future>(future: F) -> F::Output {
             Poll::Pending => blocking(BlockingKind::Park, note::take(), || parker.wait()),
         }
     }
-}
-
-/// Threads that sleep in [`block_on`] now.
-// ORDERING: Relaxed, a count for a report.
-static ASLEEP: AtomicUsize = AtomicUsize::new(0);
-
-/// How many threads sleep in [`block_on`]: each waits for a wake-up as a goroutine does, so a
-/// deadlock report need not count it as able to wake anybody.
-#[must_use]
-pub fn threads_asleep() -> usize {
-    // ORDERING: Relaxed, a count for a report; the caller has looked at everything else
-    // that could go on before.
-    ASLEEP.load(Ordering::Relaxed)
 }
 
 /// Polls with the budget set aside: here nobody else is kept waiting by a long poll.
