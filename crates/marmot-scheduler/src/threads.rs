@@ -105,8 +105,10 @@ fn undo(machine: &'static Machine, error: &io::Error) {
 pub(crate) enum ThreadState {
     /// It runs, or would if a CPU were free; or we cannot know.
     Running,
-    /// It sleeps, in this system call.
+    /// It sleeps in the kernel.
     Blocked,
+    /// It sleeps until somebody releases a lock.
+    Locked,
 }
 
 /// Asks the kernel about threads, keeping the files of the first ones open.
@@ -119,28 +121,30 @@ pub(crate) struct Inspector {
 /// instead of 2).
 const KEPT_FILES: usize = 64;
 
+/// The beginning of what such a file says: the number of the system call, and three arguments.
+type Said = [u8; 64];
+
 impl Inspector {
     /// Whether the thread sleeps in the kernel. `/proc/self/task/TID/syscall` says `running`
     /// for a thread that only lacks a CPU, which the thread's CPU clock could not tell.
     pub(crate) fn state(&mut self, tid: i32) -> ThreadState {
         match self.read(tid) {
-            Some(text) if !text.starts_with(b"running") => ThreadState::Blocked,
-            _ => ThreadState::Running,
+            Some(text) if text.starts_with(b"running") => ThreadState::Running,
+            Some(text) if waits_for_lock(&text) => ThreadState::Locked,
+            Some(_) => ThreadState::Blocked,
+            None => ThreadState::Running,
         }
     }
 
     /// The system call that the thread sleeps in, by name.
     pub(crate) fn system_call(&mut self, tid: i32) -> Option<&'static str> {
-        let text = self.read(tid)?;
-        let number = text.split(|byte| !byte.is_ascii_digit()).next()?;
-        let number = std::str::from_utf8(number).ok()?.parse().ok()?;
-        Some(calls::name(number))
+        called(&self.read(tid)?)
     }
 
     #[cfg(target_os = "linux")]
-    fn read(&mut self, tid: i32) -> Option<[u8; 8]> {
+    fn read(&mut self, tid: i32) -> Option<Said> {
         use std::os::unix::fs::FileExt;
-        let mut text = [0; 8];
+        let mut text = [0; size_of::<Said>()];
         if let Some(file) = self.files.get(&tid) {
             if let Ok(1..) = file.read_at(&mut text, 0) {
                 return Some(text);
@@ -156,9 +160,37 @@ impl Inspector {
     }
 
     #[cfg(not(target_os = "linux"))]
-    fn read(&mut self, _tid: i32) -> Option<[u8; 8]> {
+    fn read(&mut self, _tid: i32) -> Option<Said> {
         None
     }
+}
+
+/// Whether these are the words of a thread that waits for a lock: `futex`, an address, one of
+/// the two operations that wait, and 2, which a lock's word is while somebody waits for it.
+///
+/// So it is in glibc, whose allocator has such locks, and in Rust's `Mutex` (both after Drepper,
+/// *Futexes are tricky*). What waits for something else waits at another value: a parked thread
+/// of Rust at -1, a condition at a count. One that is taken for a lock is only dealt with later.
+fn waits_for_lock(text: &[u8]) -> bool {
+    const WAIT: u64 = 0;
+    const WAIT_BITSET: u64 = 9;
+    /// `FUTEX_PRIVATE_FLAG` and `FUTEX_CLOCK_REALTIME`.
+    const FLAGS: u64 = 128 | 256;
+    let mut arguments = text.split(u8::is_ascii_whitespace).skip(2).map(|word| {
+        let digits = std::str::from_utf8(word).ok()?.strip_prefix("0x")?;
+        u64::from_str_radix(digits, 16).ok()
+    });
+    let (operation, value) = (arguments.next().flatten(), arguments.next().flatten());
+    called(text) == Some("futex")
+        && matches!(operation.map(|op| op & !FLAGS), Some(WAIT | WAIT_BITSET))
+        && value == Some(2)
+}
+
+/// The name of the system call that such words are about.
+fn called(text: &[u8]) -> Option<&'static str> {
+    let number = text.split(|byte| !byte.is_ascii_digit()).next()?;
+    let number = std::str::from_utf8(number).ok()?.parse().ok()?;
+    Some(calls::name(number))
 }
 
 #[cfg(target_os = "linux")]
@@ -227,5 +259,46 @@ pub(crate) mod sys {
 
     pub(crate) fn affinity() -> Option<usize> {
         None
+    }
+}
+
+#[cfg(all(test, target_os = "linux"))]
+mod tests {
+    use std::time::Duration;
+
+    use marmot_testing::until;
+
+    use super::{Inspector, ThreadState, sys, waits_for_lock};
+
+    #[test]
+    fn who_waits_for_a_lock_is_told_from_who_waits_for_something_else() {
+        let futex = libc::SYS_futex;
+        let waits = |text: &str| waits_for_lock(text.as_bytes());
+        assert!(waits(&format!("{futex} 0x7f12a4000030 0x80 0x2 0x0 0x0")));
+        assert!(waits(&format!("{futex} 0x7f12a4000030 0x189 0x2 0x0 0x0")));
+        // A thread of Rust that is parked; one that wakes another; one that sleeps.
+        assert!(!waits(&format!("{futex} 0x55d0 0x89 0xffffffff 0x0 0x0")));
+        assert!(!waits(&format!("{futex} 0x55d0 0x81 0x2 0x0 0x0")));
+        assert!(!waits(&format!("{} 0x0 0x0 0x2", libc::SYS_nanosleep)));
+        assert!(!waits("running\n") && !waits("-1 0x7ffd 0x7f12") && !waits(""));
+    }
+
+    #[test]
+    fn a_thread_at_a_mutex_of_rust_waits_for_a_lock() {
+        let mutex = std::sync::Mutex::new(());
+        let held = mutex.lock().expect("nobody panics");
+        let (tell, told) = std::sync::mpsc::channel();
+        std::thread::scope(|scope| {
+            scope.spawn(|| {
+                tell.send(sys::gettid()).expect("the test waits");
+                drop(mutex.lock());
+            });
+            let tid = told.recv().expect("it lives");
+            let mut inspector = Inspector::default();
+            until(Duration::from_secs(30), "it waits", || {
+                inspector.state(tid) == ThreadState::Locked
+            });
+            drop(held);
+        });
     }
 }

@@ -3,7 +3,7 @@
 
 use std::hint::spin_loop;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, mpsc};
+use std::sync::{Arc, Mutex, mpsc};
 use std::time::{Duration, Instant};
 
 use marmot_scheduler::{Deadlock, Runtime, gosched};
@@ -75,4 +75,45 @@ fn a_goroutine_that_runs_on_without_a_processor_is_not_asleep() {
         !told.load(Ordering::Relaxed),
         "a running goroutine is no deadlock"
     );
+}
+
+#[test]
+fn a_lock_that_is_held_for_long_does_not_hold_up_the_others() {
+    let rt = Runtime::builder().max_procs(1).build().expect("a runtime");
+    let lock = Arc::new(Mutex::new(()));
+    let held = lock.lock().expect("nobody panics");
+    let same = Arc::clone(&lock);
+    let waiter = rt.spawn(async move { drop(same.lock()) });
+    let (done, ended) = mpsc::channel();
+    drop(rt.spawn(async move { done.send(()).expect("the test waits") }));
+    let other = ended.recv_timeout(Duration::from_secs(30));
+    drop(held);
+    assert_eq!(other, Ok(()), "it runs while the lock is held");
+    assert!(waiter.join_blocking().is_ok());
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_crowd_at_a_lock_does_not_become_a_crowd_of_threads() {
+    const CROWD: usize = 1000;
+    const HELD: Duration = Duration::from_millis(60);
+    let rt = Runtime::builder().max_procs(4).build().expect("a runtime");
+    let lock = Arc::new(Mutex::new(()));
+    let held = lock.lock().expect("nobody panics");
+    let begun = Instant::now();
+    let crowd: Vec<_> = (0..CROWD)
+        .map(|_| {
+            let lock = Arc::clone(&lock);
+            rt.spawn(async move { drop(lock.lock()) })
+        })
+        .collect();
+    std::thread::sleep(HELD);
+    drop(held);
+    let held_for = begun.elapsed();
+    for one in crowd {
+        assert!(one.join_blocking().is_ok());
+    }
+    let threads = rt.handle().metrics().threads.total;
+    let allowed = 16 + held_for.as_millis() as usize;
+    assert!(threads <= allowed, "{threads} threads after {held_for:?}");
 }

@@ -3,7 +3,10 @@
 //! Ten seconds as a test; `cargo xtask soak --minutes 20` takes its time. Rounds of connections
 //! are made and ended by chance: some are closed, some broken, dropped while they wait, refused,
 //! out of time. Between two rounds nothing is under way, so that descriptors can be counted
-//! exactly, and memory nearly so.
+//! exactly, and what was allocated and not freed nearly so: caches fill at their own pace. What
+//! the process has of the system's memory (`rss`) goes on growing for a while beyond that: each
+//! thread allocates from an arena of its own, of which glibc makes up to eight for each CPU, and
+//! keeps in it what it had in its worst moment.
 
 #![cfg(target_os = "linux")]
 #![expect(
@@ -11,11 +14,12 @@
     reason = "the figures are what a long run is for"
 )]
 
+use std::alloc::{GlobalAlloc, Layout, System};
 use std::io;
 use std::net::{Shutdown, SocketAddr};
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicI64, AtomicUsize, Ordering};
 use std::time::Instant;
 
 use marmot::net::{TcpListener, TcpStream, UnixStream};
@@ -28,6 +32,8 @@ const CLIENTS: usize = 32;
 const DEEDS: usize = 20;
 /// The first part of the time, in which caches and pools fill: one in so many.
 const WARM_UP: u32 = 5;
+/// What may be allocated then and not freed, more than after the warm-up.
+const HEAP_KIB: i64 = 512;
 /// What the process may grow after that: the allocator keeps what it had in a bad moment.
 const GROWTH_KIB: u64 = 4 * 1024;
 /// What a thread more takes: what it has touched of its stack, and its part of the heap.
@@ -45,12 +51,63 @@ fn connections_that_come_and_go_leave_nothing_behind() {
     });
 }
 
+/// Bytes allocated and not freed.
+// ORDERING: Relaxed, a count; nothing is under way when it is read.
+static LIVE: AtomicI64 = AtomicI64::new(0);
+
+struct Counting;
+
+#[expect(unsafe_code, reason = "an allocator is unsafe by its trait")]
+mod counting {
+    use super::{Counting, GlobalAlloc, LIVE, Layout, Ordering, System};
+
+    fn add(bytes: usize) {
+        LIVE.fetch_add(bytes.cast_signed() as i64, Ordering::Relaxed);
+    }
+
+    fn subtract(bytes: usize) {
+        LIVE.fetch_sub(bytes.cast_signed() as i64, Ordering::Relaxed);
+    }
+
+    // SAFETY: everything is passed on to the system's allocator as it came.
+    unsafe impl GlobalAlloc for Counting {
+        unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
+            add(layout.size());
+            // SAFETY: the caller's promise, as above.
+            unsafe { System.alloc(layout) }
+        }
+
+        unsafe fn alloc_zeroed(&self, layout: Layout) -> *mut u8 {
+            add(layout.size());
+            // SAFETY: the caller's promise, as above.
+            unsafe { System.alloc_zeroed(layout) }
+        }
+
+        unsafe fn realloc(&self, at: *mut u8, layout: Layout, size: usize) -> *mut u8 {
+            add(size);
+            subtract(layout.size());
+            // SAFETY: the caller's promise, as above.
+            unsafe { System.realloc(at, layout, size) }
+        }
+
+        unsafe fn dealloc(&self, at: *mut u8, layout: Layout) {
+            subtract(layout.size());
+            // SAFETY: the caller's promise, as above.
+            unsafe { System.dealloc(at, layout) }
+        }
+    }
+}
+
+#[global_allocator]
+static ALLOCATOR: Counting = Counting;
+
 /// What a process has.
 #[derive(Clone, Copy, Debug)]
 struct Held {
     sockets: usize,
     /// Without those with which the monitor looks at the threads, of which there may be more.
     others: usize,
+    heap_kib: i64,
     rss_kib: u64,
     threads: u64,
     goroutines: usize,
@@ -58,6 +115,7 @@ struct Held {
 
 impl Held {
     fn now() -> Held {
+        let heap_kib = LIVE.load(Ordering::Relaxed) / 1024;
         let status = std::fs::read_to_string("/proc/self/status").expect("Linux");
         let field = |name: &str| {
             let line = status.lines().find_map(|line| line.strip_prefix(name));
@@ -75,6 +133,7 @@ impl Held {
         Held {
             sockets: count("socket:"),
             others: paths.len() - count("socket:") - count("/proc/"),
+            heap_kib,
             rss_kib: field("VmRSS:"),
             threads: field("Threads:"),
             goroutines: runtime::num_goroutine(),
@@ -113,6 +172,7 @@ async fn soak(time: Duration) {
     assert_eq!(last.sockets, first.sockets, "{what}");
     assert_eq!(last.goroutines, first.goroutines, "{what}");
     assert_eq!(last.others, first.others, "{what}");
+    assert!(last.heap_kib <= first.heap_kib + HEAP_KIB, "{what}");
     let threads = last.threads.saturating_sub(first.threads);
     let allowed = GROWTH_KIB + threads * THREAD_KIB;
     assert!(last.rss_kib <= first.rss_kib + allowed, "{what}");
