@@ -5,10 +5,12 @@
 
 use std::panic::Location;
 use std::ptr;
-use std::sync::OnceLock;
 use std::sync::atomic::{AtomicPtr, Ordering};
 
-use marmot_wait::held::{Holder, Row};
+#[cfg(marmot_loom)]
+pub(crate) use modelled::HolderRow;
+#[cfg(not(marmot_loom))]
+pub(crate) use table::HolderRow;
 
 /// The kind of guard that is asked for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -42,25 +44,76 @@ impl LockedAt {
     }
 }
 
-/// The row of a lock in the table of what is held, from when somebody first waited for it.
-#[derive(Debug)]
-pub(crate) struct HolderRow(OnceLock<Row>);
+#[cfg(not(marmot_loom))]
+mod table {
+    use std::sync::OnceLock;
 
-impl HolderRow {
-    pub(crate) const fn new() -> HolderRow {
-        HolderRow(OnceLock::new())
+    use marmot_wait::held::{Holder, Row};
+
+    /// The row of a lock in the table of what is held, from when somebody first waited for it.
+    #[derive(Debug)]
+    pub(crate) struct HolderRow(OnceLock<Row>);
+
+    impl HolderRow {
+        pub(crate) const fn new() -> HolderRow {
+            HolderRow(OnceLock::new())
+        }
+
+        /// Takes a row if there is none yet. Under the line's lock, so that whoever changes the
+        /// holder after it found somebody in line finds the row too.
+        pub(crate) fn take(&self, object: usize) {
+            self.0.get_or_init(|| Row::new(object));
+        }
+
+        /// Says who holds it, if anybody ever waited for it.
+        pub(crate) fn set(&self, holder: Holder) {
+            if let Some(row) = self.0.get() {
+                row.set(holder);
+            }
+        }
     }
+}
 
-    /// Takes a row if there is none yet. Before anybody can know that somebody waits: who
-    /// changes the holder then finds the row.
-    pub(crate) fn take(&self, object: usize) {
-        self.0.get_or_init(|| Row::new(object));
-    }
+#[cfg(marmot_loom)]
+mod modelled {
+    use loom::sync::atomic::{AtomicU64, Ordering};
+    use marmot_wait::held::Holder;
 
-    /// Says who holds it, if anybody ever waited for it.
-    pub(crate) fn set(&self, holder: Holder) {
-        if let Some(row) = self.0.get() {
-            row.set(holder);
+    const NOT_TAKEN: u64 = 0;
+    const NOBODY: u64 = 1;
+    const SOMEBODY: u64 = 2;
+    const MOVABLE: u64 = 4;
+
+    /// A row with nothing of its own that orders anything: a model sees whether the lock does.
+    pub(crate) struct HolderRow(AtomicU64);
+
+    impl HolderRow {
+        pub(crate) fn new() -> HolderRow {
+            HolderRow(AtomicU64::new(NOT_TAKEN))
+        }
+
+        pub(crate) fn take(&self, _object: usize) {
+            if self.0.load(Ordering::Relaxed) == NOT_TAKEN {
+                self.0.store(NOBODY, Ordering::Relaxed);
+            }
+        }
+
+        pub(crate) fn set(&self, holder: Holder) {
+            let row = match holder {
+                Holder::NONE => NOBODY,
+                Holder { movable: true, .. } => SOMEBODY | MOVABLE,
+                _ => SOMEBODY,
+            };
+            if self.0.load(Ordering::Relaxed) != NOT_TAKEN {
+                self.0.store(row, Ordering::Relaxed);
+            }
+        }
+
+        /// Whether it says that somebody holds the lock, and if so, with an owned guard.
+        #[cfg(test)]
+        pub(crate) fn says(&self) -> Option<bool> {
+            let row = self.0.load(Ordering::Relaxed);
+            (row & SOMEBODY != 0).then_some(row & MOVABLE != 0)
         }
     }
 }

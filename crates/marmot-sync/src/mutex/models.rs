@@ -6,10 +6,9 @@
 //! wake-up on (`a_waiter_that_leaves_does_not_take_the_wake_up_with_it` hangs); a hand-off that
 //! does not say so to its waiter, `abandon` that keeps a lock that was handed over
 //! (`a_lock_handed_to_one_that_leaves_is_handed_on` hangs).
-//!
-//! What no model sees: the Release half of `lock_or_announce`, which shows the row of the table of
-//! what is held to whoever barges. The table is made of std's locks; a row that is missed
-//! would only be missing from a report.
+//! What the table of what is held says is in the one whose name speaks of it: an announcement that
+//! takes no row or does not fill it, a `barge` or an `unlock_slow` that does not write there,
+//! Relaxed in the store with which `unlock_slow` lets others barge.
 
 use std::future::{Future, poll_fn};
 use std::panic::Location;
@@ -56,6 +55,13 @@ impl Guarded {
             unsafe { *value += 1 }
         });
         self.raw.unlock();
+    }
+
+    /// To be called by the holder: if somebody waits, the table has to know about it.
+    fn check_what_is_told(&self) {
+        if let Some((told, is_so)) = self.raw.told() {
+            assert_eq!(told, is_so);
+        }
     }
 
     fn value(&self) -> usize {
@@ -181,5 +187,29 @@ fn a_lock_handed_to_one_that_leaves_is_handed_on() {
         leaver.join().unwrap();
         waiter.join().unwrap();
         assert!(guarded.raw.try_lock(Guard::Borrowed, Location::caller()));
+    });
+}
+
+#[test]
+fn while_somebody_waits_the_table_says_who_holds_the_lock() {
+    loom::model(|| {
+        let guarded = Guarded::new();
+        assert!(guarded.raw.try_lock(Guard::Borrowed, Location::caller()));
+        let waiting = Arc::clone(&guarded);
+        let waiter = thread::spawn(move || {
+            block_on(waiting.lock());
+            waiting.raw.unlock();
+        });
+        let barging = Arc::clone(&guarded);
+        let barger = thread::spawn(move || {
+            if barging.raw.try_lock(Guard::Owned, Location::caller()) {
+                barging.check_what_is_told();
+                barging.raw.unlock();
+            }
+        });
+        guarded.check_what_is_told();
+        guarded.raw.unlock();
+        waiter.join().unwrap();
+        barger.join().unwrap();
     });
 }

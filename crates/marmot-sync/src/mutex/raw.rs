@@ -212,27 +212,40 @@ impl RawMutex {
             if next == state {
                 return false;
             }
-            if !free {
-                self.row.take(ptr::from_ref(self).addr());
-            }
-            // ORDERING: Acquire as in `try_lock` when it takes the lock; when it announces,
-            // the line's lock publishes the entry that follows, and Release the row to
-            // whoever sees QUEUED and barges.
-            match self
-                .state
-                .compare_exchange_weak(state, next, Ordering::AcqRel, Ordering::Relaxed)
-            {
+            // ORDERING: Acquire as in `try_lock` when it takes the lock. Announcing publishes
+            // nothing: nobody barges before the present holder has gone out under the line's
+            // lock, which shows it the entry and the row that follow, and whose Release passes
+            // them on.
+            match self.state.compare_exchange_weak(
+                state,
+                next,
+                Ordering::Acquire,
+                Ordering::Relaxed,
+            ) {
                 Ok(_) if free => {
                     self.row.set(holder_of(locked, Some(place)));
                     return true;
                 }
                 Ok(_) => {
+                    self.row.take(ptr::from_ref(self).addr());
                     self.row.set(holder_of(state, self.locked_at.get()));
                     return false;
                 }
                 Err(now) => state = now,
             }
         }
+    }
+
+    /// What the table says of the lock, if somebody waits for it: looked at under the line's
+    /// lock. And what is so.
+    #[cfg(all(test, marmot_loom))]
+    pub(super) fn told(&self) -> Option<(Option<bool>, Option<bool>)> {
+        let line = enter(&self.line);
+        let state = self.state.load(Ordering::Relaxed);
+        let is_so = (state & LOCKED != 0).then_some(state & MOVABLE != 0);
+        let told = (state & QUEUED != 0).then(|| (self.row.says(), is_so));
+        drop(line);
+        told
     }
 
     /// Takes an entry away. Under the line's lock; the entry is dropped after it.
