@@ -125,6 +125,28 @@ fn releasing_more_than_is_held_panics_and_changes_nothing() {
 }
 
 #[test]
+fn more_permits_than_there_can_be_are_refused_at_the_callers_line() {
+    let (tx, rx) = std::sync::mpsc::channel();
+    let tx = std::sync::Mutex::new(tx);
+    let before = std::panic::take_hook();
+    std::panic::set_hook(Box::new(move |info| {
+        let place = info.location().map(|at| (at.file().to_owned(), at.line()));
+        tx.lock().expect("unpoisoned").send(place).ok();
+    }));
+    let ended = std::panic::catch_unwind(|| Semaphore::new(usize::MAX));
+    let line = line!() - 1;
+    std::panic::set_hook(before);
+    assert!(ended.is_err());
+    let mut places = rx.try_iter().flatten();
+    assert!(places.any(|place| place.0.ends_with("tests/semaphore.rs") && place.1 == line));
+    let most = Semaphore::new(Semaphore::MAX_PERMITS);
+    let all = now(most.acquire(Semaphore::MAX_PERMITS));
+    assert!(poll(&mut most.acquire(1)).is_pending());
+    drop(all);
+    assert_eq!(most.available(), Semaphore::MAX_PERMITS);
+}
+
+#[test]
 fn forgotten_permits_are_released_by_hand() {
     let semaphore = Semaphore::new(2);
     now(semaphore.acquire(2)).forget();

@@ -49,6 +49,28 @@ fn a_count_below_zero_panics_with_go_words_at_the_callers_line_and_changes_nothi
     now(group.wait());
 }
 
+#[cfg(target_pointer_width = "64")]
+#[test]
+fn a_count_beyond_all_bounds_panics_as_in_go_and_changes_nothing() {
+    let group = WaitGroup::new();
+    group.add(5);
+    for absurd in [isize::MAX, isize::MAX - 1, isize::MIN, isize::MIN + 1] {
+        let text = text_of(|| group.add(absurd));
+        assert_eq!(text, "sync: negative WaitGroup counter", "{absurd}");
+        assert_eq!(group.count(), 5);
+    }
+    let much = 1 << (usize::BITS - 3);
+    group.add(much);
+    assert_eq!(
+        text_of(|| group.add(much)),
+        "sync: negative WaitGroup counter"
+    );
+    assert_eq!(group.count(), 5 + much.cast_unsigned());
+    group.add(-much);
+    group.add(-5);
+    now(group.wait());
+}
+
 #[test]
 fn the_panic_names_the_line_that_counted_too_far() {
     let (tx, rx) = std::sync::mpsc::channel();

@@ -54,6 +54,7 @@ pub use marmot_os::fs;
 #[cfg(unix)]
 pub use marmot_os::process;
 pub use marmot_scheduler::{AbortHandle, Deadlock, JoinError, JoinHandle, Panic};
+pub use marmot_sync::singleflight;
 /// Sleep, timers, tickers, timeouts.
 pub use marmot_time as time;
 pub use runtime::{Builder, Handle, Runtime, block_on, spawn};

@@ -168,6 +168,15 @@ impl<T: ?Sized> Mutex<T> {
         }
     }
 
+    /// As [`lock_owned`](Mutex::lock_owned), for a plain thread; legal inside a goroutine too.
+    #[track_caller]
+    pub fn lock_owned_blocking(self: &Arc<Self>) -> OwnedMutexGuard<T> {
+        match self.try_lock_owned() {
+            Some(guard) => guard,
+            None => park::block_on(self.lock_owned()),
+        }
+    }
+
     /// Releases the lock without a guard: for one that was forgotten (`mem::forget`), as where
     /// one goroutine locks and another unlocks.
     ///

@@ -241,6 +241,7 @@ impl RawMutex {
     #[cfg(all(test, marmot_loom))]
     pub(super) fn told(&self) -> Option<(Option<bool>, Option<bool>)> {
         let line = enter(&self.line);
+        // ORDERING: Relaxed: the caller holds the lock, and the line's lock shows who waits.
         let state = self.state.load(Ordering::Relaxed);
         let is_so = (state & LOCKED != 0).then_some(state & MOVABLE != 0);
         let told = (state & QUEUED != 0).then(|| (self.row.says(), is_so));

@@ -195,6 +195,24 @@ impl<T: ?Sized> RwLock<T> {
         }
     }
 
+    /// As [`read_owned`](RwLock::read_owned), for a plain thread; legal inside a goroutine too.
+    #[track_caller]
+    pub fn read_owned_blocking(self: &Arc<Self>) -> OwnedRwLockReadGuard<T> {
+        match self.try_read_owned() {
+            Some(guard) => guard,
+            None => park::block_on(self.read_owned()),
+        }
+    }
+
+    /// As [`write_owned`](RwLock::write_owned), for a plain thread; legal inside a goroutine too.
+    #[track_caller]
+    pub fn write_owned_blocking(self: &Arc<Self>) -> OwnedRwLockWriteGuard<T> {
+        match self.try_write_owned() {
+            Some(guard) => guard,
+            None => park::block_on(self.write_owned()),
+        }
+    }
+
     /// Releases the lock of one reader without its guard.
     ///
     /// If nobody reads the process ends with Go's words, `fatal error: sync: RUnlock of

@@ -51,6 +51,7 @@ impl Semaphore {
         ///
         /// Above [`MAX_PERMITS`](Semaphore::MAX_PERMITS).
         #[must_use]
+        #[track_caller]
         pub const fn new(permits: usize) -> Semaphore {
             assert!(permits <= Semaphore::MAX_PERMITS, "too many permits");
             Semaphore {
@@ -142,6 +143,16 @@ impl Semaphore {
         match self.try_acquire(n) {
             Some(permit) => permit,
             None => park::block_on(self.acquire(n)),
+        }
+    }
+
+    /// As [`acquire_owned`](Semaphore::acquire_owned), for a plain thread; legal inside a
+    /// goroutine too.
+    #[track_caller]
+    pub fn acquire_owned_blocking(self: &Arc<Self>, n: usize) -> OwnedPermit {
+        match self.try_acquire_owned(n) {
+            Some(permit) => permit,
+            None => park::block_on(self.acquire_owned(n)),
         }
     }
 

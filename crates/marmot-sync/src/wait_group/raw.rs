@@ -21,10 +21,15 @@ use crate::loom::{AtomicU64, InnerMutex, Ordering};
 /// Somebody is in the line.
 const QUEUED: u64 = 1;
 
+/// The most that is added or taken at once. Twice as much is what fits: so the sum of this and of
+/// what was there before is either right or negative.
+const MOST: u64 = 1 << 61;
+
 /// What `add` found wrong. Nothing has changed then.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Misuse {
-    /// More were done than there were.
+    /// More were done than there were; or there are more than can be counted, which Go takes for
+    /// the same.
     Negative,
     /// Work was added while the last was ending and somebody waited for that.
     Concurrent,
@@ -68,6 +73,9 @@ impl RawWaitGroup {
 
     #[inline]
     pub(super) fn add(&self, n: i64) -> Result<(), Misuse> {
+        if n.unsigned_abs() > MOST {
+            return Err(Misuse::Negative);
+        }
         let step = n.wrapping_mul(2).cast_unsigned();
         // ORDERING: Release publishes what this goroutine did to the wait that its step lets
         // go; Acquire, for the step to zero, takes in what all the others published, to be
@@ -160,11 +168,12 @@ impl RawWaitGroup {
                 // are in it.
                 return false;
             }
-            // ORDERING: Acquire as above, for the failure that shows a step to zero.
+            // ORDERING: Acquire as above, for the failure that shows a step to zero. Announcing
+            // takes nothing in and publishes nothing: what follows, the line's lock does.
             match self.state.compare_exchange_weak(
                 state,
                 state | QUEUED,
-                Ordering::Acquire,
+                Ordering::Relaxed,
                 Ordering::Acquire,
             ) {
                 Ok(_) => return false,
