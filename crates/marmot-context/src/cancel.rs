@@ -2,6 +2,7 @@
 
 use std::error::Error;
 use std::fmt;
+use std::panic::{RefUnwindSafe, UnwindSafe};
 use std::sync::Arc;
 
 use crate::error::{ContextError, cause_of};
@@ -89,6 +90,10 @@ impl Cancel {
         }
     }
 }
+
+// As for `Context`.
+impl UnwindSafe for Cancel {}
+impl RefUnwindSafe for Cancel {}
 
 impl Drop for Cancel {
     fn drop(&mut self) {

@@ -4,9 +4,11 @@ use std::any::Any;
 use std::error::Error;
 use std::fmt;
 use std::future::Future;
-use std::panic::Location;
+use std::panic::{Location, RefUnwindSafe, UnwindSafe};
 use std::sync::{Arc, LazyLock};
 use std::time::{Duration, Instant};
+
+use marmot_wait::park;
 
 use crate::ambient::{self, Scoped};
 use crate::cancel::Cancel;
@@ -289,6 +291,12 @@ impl Context {
         Done::borrowed(self, Location::caller())
     }
 
+    /// As [`done`](Context::done), for a plain thread; legal inside a goroutine too.
+    #[track_caller]
+    pub fn done_blocking(&self) {
+        park::block_on(self.done());
+    }
+
     /// As [`done`](Context::done), for a future that outlives this handle.
     ///
     /// # Cancel safety
@@ -435,6 +443,11 @@ impl Context {
         self.0
     }
 }
+
+// A panic finds a context whole: nothing of the program runs under its locks, and what
+// was given to it is only lent.
+impl UnwindSafe for Context {}
+impl RefUnwindSafe for Context {}
 
 impl Default for Context {
     /// The background.

@@ -13,7 +13,7 @@
 //! Locks: a function's own, then nobody's; it is never taken while a node's is held.
 
 use std::fmt;
-use std::panic::Location;
+use std::panic::{Location, RefUnwindSafe, UnwindSafe};
 use std::sync::{Arc, PoisonError, Weak};
 
 use marmot_wait::{Key, Runner, runner};
@@ -128,6 +128,10 @@ impl fmt::Debug for Func {
 /// The handle of [`after_func`](crate::Context::after_func). Dropping it changes nothing.
 #[derive(Clone, Debug)]
 pub struct Stop(pub(crate) Arc<Func>);
+
+// As for `Context`: the function itself is never lent.
+impl UnwindSafe for Stop {}
+impl RefUnwindSafe for Stop {}
 
 impl Stop {
     /// Keeps the function from running; says whether it did.

@@ -30,6 +30,7 @@
 //! Locks: one node's at a time; under it, at most a timer lane's (a leaf), to take a timer
 //! back. Models: `models.rs`.
 
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::{Arc, PoisonError, Weak};
 use std::task::Waker;
 
@@ -319,10 +320,16 @@ impl Walk {
 
     /// Starts the functions and calls the wakers, with no lock held.
     fn pay(self) {
+        let mut panic = None;
         for func in self.funcs {
-            func.run();
+            // One that can't be started keeps nobody from being started or woken.
+            let run = catch_unwind(AssertUnwindSafe(|| func.run()));
+            panic = panic.or(run.err());
         }
         self.wakers.wake_all();
+        if let Some(panic) = panic {
+            resume_unwind(panic);
+        }
     }
 }
 

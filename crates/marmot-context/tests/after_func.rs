@@ -1,13 +1,17 @@
 //! Functions that run when a context has ended.
 
+use std::future::Future;
+use std::panic::{AssertUnwindSafe, Location, catch_unwind};
+use std::pin::Pin;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Condvar, Mutex, mpsc};
 use std::thread;
 use std::time::Duration;
 
 use marmot_context::{Context, ContextError, Stop};
-use marmot_testing::within;
+use marmot_testing::{ByHand, within};
 use marmot_time::ms;
+use marmot_wait::{BlockingKind, Note, Runner, set_runner};
 
 const LIMIT: Duration = Duration::from_secs(20);
 const LONG: Duration = Duration::from_secs(3600);
@@ -212,4 +216,35 @@ fn two_contexts_can_be_merged() {
         assert!(!stop.stop());
         assert!(!one.is_done());
     });
+}
+
+/// A system without threads.
+struct Exhausted;
+
+impl Runner for Exhausted {
+    fn enter_blocking(&self, _: BlockingKind, _: Note) {}
+    fn leave_blocking(&self) {}
+    fn spawn(&self, _: Pin<Box<dyn Future<Output = ()> + Send>>, _: &'static Location<'static>) {
+        panic!("no thread left");
+    }
+}
+
+#[test]
+fn a_function_that_cannot_be_started_keeps_nobody_from_learning_of_the_end() {
+    let (ctx, cancel) = Context::background().with_cancel();
+    let (below, _below) = ctx.with_cancel();
+    let before = set_runner(Some(&Exhausted));
+    let _doomed = ctx.after_func(|| unreachable!("no thread for it"));
+    set_runner(before);
+    let (_stop, rx) = tell(&below);
+    let mut wait = ByHand::new(below.done());
+    wait.expect_pending();
+    let ended = catch_unwind(AssertUnwindSafe(|| cancel.cancel()));
+    assert_eq!(
+        ended.unwrap_err().downcast_ref::<&str>(),
+        Some(&"no thread left")
+    );
+    assert_eq!(wait.wakes(), 1);
+    wait.expect_ready();
+    ran(&rx);
 }

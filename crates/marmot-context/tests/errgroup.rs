@@ -354,6 +354,65 @@ fn a_member_that_is_cut_off_counts_as_ended() {
     assert!(ctx.is_done());
 }
 
+/// A runtime that has ended: what it is given it drops.
+struct Ended;
+
+impl Runner for Ended {
+    fn enter_blocking(&self, _: BlockingKind, _: Note) {}
+    fn leave_blocking(&self) {}
+    fn spawn(&self, _: Task, _: &'static Location<'static>) {}
+}
+
+#[test]
+fn a_long_queue_that_is_cut_off_needs_no_deep_stack() {
+    let runner = ByTurns::install();
+    let group = Group::new();
+    group.set_limit(2);
+    group.go(pending::<Result<(), Failed>>());
+    group.go(pending::<Result<(), Failed>>());
+    let dropped = Arc::new(());
+    for _ in 0..100_000 {
+        let dropped = Arc::clone(&dropped);
+        group.go(async move {
+            let _held = dropped;
+            fine().await
+        });
+    }
+    set_runner(Some(&Ended));
+    runner.cut_off();
+    assert_eq!(Arc::strong_count(&dropped), 1);
+    assert!(group.wait_blocking().is_ok());
+}
+
+/// A system without threads.
+struct Exhausted;
+
+impl Runner for Exhausted {
+    fn enter_blocking(&self, _: BlockingKind, _: Note) {}
+    fn leave_blocking(&self) {}
+    fn spawn(&self, _: Task, _: &'static Location<'static>) {
+        panic!("no thread left");
+    }
+}
+
+#[test]
+fn a_queued_member_that_cannot_be_started_is_told_to_who_waits() {
+    let _runner = ByTurns::install();
+    let (group, ctx) = Group::with_context(&Context::background());
+    group.set_limit(0);
+    for _ in 0..3 {
+        group.go(fine());
+    }
+    set_runner(Some(&Exhausted));
+    group.set_limit(2);
+    assert!(ctx.is_done());
+    assert_eq!(wait_panics(&group), "no thread left");
+    let started = catch_unwind(AssertUnwindSafe(|| group.go(fine())));
+    assert_eq!(text(started.unwrap_err()), "no thread left");
+    ByHand::new(group.ready()).expect_ready();
+    set_runner(Some(&Starter));
+}
+
 #[test]
 fn members_may_start_members() {
     within(LIMIT, || {

@@ -317,6 +317,27 @@ const fn soon(got: Duration) -> bool {
 }
 
 #[test]
+fn a_rate_that_is_negative_or_no_number_is_a_rate_of_zero() {
+    let at = Instant::now();
+    for absurd in [-1.0, -0.0, f64::NEG_INFINITY, f64::NAN] {
+        let limiter = Limiter::new(absurd, 1);
+        let changed = Limiter::new(1.0, 1);
+        changed.set_limit_at(at, absurd);
+        for limiter in [limiter, changed] {
+            assert!(limiter.allow_n(at, 1));
+            let later = at + Duration::from_secs(1_000_000);
+            assert!(!limiter.allow_n(later, 1), "{absurd}");
+            assert!(limiter.tokens_at(later).abs() < 0.1, "{absurd}");
+            let never = limiter.reserve_n(later, 1);
+            assert!(never.ok() && never.delay_from(later) == Duration::MAX);
+            never.cancel_at(later);
+            limiter.set_limit_at(later, 1.0);
+            assert!(limiter.allow_n(later + Duration::from_secs(1), 1));
+        }
+    }
+}
+
+#[test]
 fn wait_says_no_at_once_when_it_would_wait_in_vain() {
     let limiter = Limiter::new(1e-3, 3);
     let (ctx, cancel) = Context::background().with_cancel();

@@ -15,7 +15,6 @@ use pin_project_lite::pin_project;
 use crate::errgroup::Inner;
 use crate::errgroup::state::Panic;
 use crate::error::cause_of;
-use crate::spawn::spawn;
 
 /// A member that was not started: it does not own its group, which owns it.
 pub(super) type Job = Pin<Box<dyn Start>>;
@@ -26,13 +25,6 @@ pub(super) trait Start: Future<Output = ()> + Send {
     fn enter(self: Pin<&mut Self>, group: Arc<Inner>);
     /// Where it was born.
     fn place(&self) -> &'static Location<'static>;
-}
-
-/// Starts a member that was admitted.
-pub(super) fn start(group: &Arc<Inner>, mut job: Job) {
-    let place = job.place();
-    job.as_mut().enter(Arc::clone(group));
-    spawn(job, place);
 }
 
 pin_project! {
@@ -139,7 +131,8 @@ fn report(what: &str) {
     std::io::stderr().write_all(what.as_bytes()).ok();
 }
 
-fn text_of(payload: &(dyn Any + Send)) -> String {
+/// What a panic says.
+pub(super) fn text_of(payload: &(dyn Any + Send)) -> String {
     let text = payload.downcast_ref::<&'static str>().copied();
     text.or_else(|| payload.downcast_ref::<String>().map(String::as_str))
         .unwrap_or("(a value that is no text)")

@@ -2,13 +2,14 @@
 
 mod line;
 mod member;
+mod start;
 mod state;
 mod wait;
 
 use std::error::Error;
 use std::fmt;
 use std::future::Future;
-use std::panic::Location;
+use std::panic::{Location, RefUnwindSafe, UnwindSafe};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
 use marmot_wait::park;
@@ -17,7 +18,8 @@ use crate::ambient;
 use crate::cancel::Cancel;
 use crate::context::Context;
 use crate::error::Cause;
-use member::{Job, Member, start};
+use member::{Job, Member};
+use start::{start, start_queued};
 use state::{Duty, Panic, State};
 
 pub use wait::{Ready, Wait};
@@ -209,6 +211,12 @@ impl Group {
         Ready::new(&self.inner, Location::caller())
     }
 
+    /// As [`ready`](Group::ready), for a plain thread; legal inside a goroutine too.
+    #[track_caller]
+    pub fn ready_blocking(&self) {
+        park::block_on(self.ready());
+    }
+
     /// Waits until all members have ended, then ends the group's context.
     ///
     /// May be called again, and by several; each gets the same error. A wait is over at the
@@ -260,6 +268,10 @@ where
     }
 }
 
+// As for `Context`: a member's panic is caught in the member.
+impl UnwindSafe for Group {}
+impl RefUnwindSafe for Group {}
+
 impl Inner {
     /// A member has ended.
     fn finish(this: &Arc<Inner>) {
@@ -268,7 +280,7 @@ impl Inner {
     }
 
     fn pay(this: &Arc<Inner>, duty: Duty) {
-        duty.start.into_iter().for_each(|job| start(this, job));
+        start_queued(this, duty.start);
         duty.wake.wake_all();
     }
 

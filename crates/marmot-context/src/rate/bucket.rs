@@ -59,7 +59,7 @@ pub(super) struct Grant {
 impl Bucket {
     pub(super) fn new(limit: f64, burst: usize) -> Bucket {
         Bucket {
-            limit,
+            limit: number(limit),
             burst,
             tokens: count(burst),
             last: None,
@@ -148,7 +148,7 @@ impl Bucket {
 
     pub(super) fn set_limit(&mut self, at: Instant, limit: f64) {
         self.count_at(at);
-        self.limit = limit;
+        self.limit = number(limit);
     }
 
     pub(super) fn set_burst(&mut self, at: Instant, burst: usize) {
@@ -160,6 +160,11 @@ impl Bucket {
         self.tokens = self.tokens_at(at);
         self.last = Some(at);
     }
+}
+
+/// A rate that is no number would make all the others no numbers: nothing comes at it.
+fn number(limit: f64) -> f64 {
+    if limit.is_nan() { 0.0 } else { limit }
 }
 
 /// How many tokens come in this time.

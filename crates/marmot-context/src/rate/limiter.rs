@@ -4,6 +4,8 @@ use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
+use marmot_wait::park;
+
 use crate::context::Context;
 use crate::deadline::now;
 use crate::rate::bucket::{Bucket, Grant};
@@ -35,7 +37,7 @@ impl Limiter {
     /// Allows this many events a second, and bursts of at most `burst` events.
     ///
     /// With [`INF`](crate::rate::INF) everything is allowed, whatever the burst. With a rate
-    /// of zero only the first `burst` events are.
+    /// of zero, or one that is negative or no number, only the first `burst` events are.
     #[must_use]
     pub fn new(per_second: f64, burst: usize) -> Limiter {
         Limiter(Arc::new(Mutex::new(Bucket::new(per_second, burst))))
@@ -149,6 +151,26 @@ impl Limiter {
         n: usize,
     ) -> impl Future<Output = Result<(), WaitError>> + Send + 'a {
         wait::wait_n(self, ctx, n, std::panic::Location::caller())
+    }
+
+    /// As [`wait`](Limiter::wait), for a plain thread; legal inside a goroutine too.
+    ///
+    /// # Errors
+    ///
+    /// As [`wait`](Limiter::wait).
+    #[track_caller]
+    pub fn wait_blocking(&self, ctx: &Context) -> Result<(), WaitError> {
+        park::block_on(self.wait(ctx))
+    }
+
+    /// As [`wait_n`](Limiter::wait_n), for a plain thread; legal inside a goroutine too.
+    ///
+    /// # Errors
+    ///
+    /// As [`wait_n`](Limiter::wait_n).
+    #[track_caller]
+    pub fn wait_n_blocking(&self, ctx: &Context, n: usize) -> Result<(), WaitError> {
+        park::block_on(self.wait_n(ctx, n))
     }
 
     /// How many events a second are allowed.
