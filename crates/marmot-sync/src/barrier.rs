@@ -7,7 +7,7 @@ use std::task::{Context, Poll, Waker, ready};
 
 use marmot_wait::{WaitQueue, WaitReason, WakeList, budget, park};
 
-use crate::line::{Place, enter, rearm};
+use crate::line::{Place, enter, rearm, unfinished};
 use crate::loom::InnerMutex;
 
 /// Holds goroutines back until so many have come; then they all go on.
@@ -54,7 +54,7 @@ impl Barrier {
     pub fn wait(&self) -> BarrierWait<'_> {
         let place = Place::new();
         BarrierWait {
-            barrier: self,
+            barrier: Some(self),
             place,
         }
     }
@@ -131,12 +131,17 @@ impl BarrierWaitResult {
 
 /// Waits at a [`Barrier`]: what [`wait`](Barrier::wait) gives.
 ///
+/// # Panics
+///
+/// When polled again after it gave its result.
+///
 /// # Cancel safety
 ///
 /// May be dropped at any time; it has then not come.
 #[must_use = "a future does nothing unless it is awaited"]
 pub struct BarrierWait<'a> {
-    barrier: &'a Barrier,
+    /// `None` once it has come through.
+    barrier: Option<&'a Barrier>,
     place: Place,
 }
 
@@ -144,19 +149,21 @@ impl Future for BarrierWait<'_> {
     type Output = BarrierWaitResult;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<BarrierWaitResult> {
-        let barrier = self.barrier;
-        match self.place.key {
+        let barrier = unfinished(self.barrier);
+        let result = ready!(match self.place.key {
             None => barrier.poll_first(&mut self.place, cx),
             Some(_) => barrier.poll_again(&mut self.place, cx),
-        }
+        });
+        self.barrier = None;
+        Poll::Ready(result)
     }
 }
 
 impl Drop for BarrierWait<'_> {
     fn drop(&mut self) {
-        if let Some(key) = self.place.key.take() {
+        if let (Some(key), Some(barrier)) = (self.place.key.take(), self.barrier) {
             // The lock is released at the end of this statement, before the waker is dropped.
-            let gone = enter(&self.barrier.line).remove(key);
+            let gone = enter(&barrier.line).remove(key);
             drop(gone);
         }
     }

@@ -67,6 +67,29 @@ impl Place {
     }
 }
 
+/// What a wait is for, until it has it.
+#[inline]
+pub(crate) fn unfinished<T: ?Sized>(of: Option<&T>) -> &T {
+    match of {
+        Some(of) => of,
+        None => finished(),
+    }
+}
+
+/// The same, taken away: the wait is over.
+#[inline]
+pub(crate) fn finish<T>(of: &mut Option<T>) -> T {
+    match of.take() {
+        Some(of) => of,
+        None => finished(),
+    }
+}
+
+#[cold]
+fn finished() -> ! {
+    panic!("a wait was polled after it had completed")
+}
+
 /// Puts the waker of the present poll into a waiter's entry, and the one that must not be
 /// dropped yet into `fresh`.
 pub(crate) fn rearm(slot: &mut Option<Waker>, fresh: &mut Option<Waker>) {

@@ -9,16 +9,21 @@ use std::task::{Context, Poll, ready};
 use super::Mutex;
 use super::guard::{MutexGuard, OwnedMutexGuard};
 use crate::holder::Guard;
-use crate::line::Place;
+use crate::line::{Place, finish, unfinished};
 
 /// Waits for a [`Mutex`]: what [`lock`](Mutex::lock) gives.
+///
+/// # Panics
+///
+/// When polled again after it gave its guard.
 ///
 /// # Cancel safety
 ///
 /// May be dropped at any time; see [`lock`](Mutex::lock).
 #[must_use = "a future does nothing unless it is awaited"]
 pub struct Lock<'a, T: ?Sized> {
-    mutex: &'a Mutex<T>,
+    /// `None` once it has the lock.
+    mutex: Option<&'a Mutex<T>>,
     place: Place,
 }
 
@@ -31,6 +36,7 @@ impl<'a, T: ?Sized> Lock<'a, T> {
 
     #[inline]
     pub(crate) fn at(mutex: &'a Mutex<T>, place: Place) -> Lock<'a, T> {
+        let mutex = Some(mutex);
         Lock { mutex, place }
     }
 }
@@ -40,8 +46,9 @@ impl<'a, T: ?Sized> Future for Lock<'a, T> {
 
     #[inline]
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        let mutex = self.mutex;
+        let mutex: &'a Mutex<T> = unfinished(self.mutex);
         ready!(mutex.raw.poll_lock(Guard::Borrowed, &mut self.place, cx));
+        self.mutex = None;
         Poll::Ready(MutexGuard::new(mutex))
     }
 }
@@ -49,8 +56,8 @@ impl<'a, T: ?Sized> Future for Lock<'a, T> {
 impl<T: ?Sized> Drop for Lock<'_, T> {
     #[inline]
     fn drop(&mut self) {
-        if let Some(key) = self.place.key.take() {
-            self.mutex.raw.abandon(key);
+        if let (Some(key), Some(mutex)) = (self.place.key.take(), &self.mutex) {
+            mutex.raw.abandon(key);
         }
     }
 }
@@ -63,12 +70,17 @@ impl<T: ?Sized> fmt::Debug for Lock<'_, T> {
 
 /// Waits for a [`Mutex`] and keeps it alive: what [`lock_owned`](Mutex::lock_owned) gives.
 ///
+/// # Panics
+///
+/// When polled again after it gave its guard.
+///
 /// # Cancel safety
 ///
 /// May be dropped at any time; see [`lock`](Mutex::lock).
 #[must_use = "a future does nothing unless it is awaited"]
 pub struct LockOwned<T: ?Sized> {
-    mutex: Arc<Mutex<T>>,
+    /// `None` once it has the lock.
+    mutex: Option<Arc<Mutex<T>>>,
     place: Place,
 }
 
@@ -81,6 +93,7 @@ impl<T: ?Sized> LockOwned<T> {
 
     #[inline]
     pub(crate) fn at(mutex: Arc<Mutex<T>>, place: Place) -> LockOwned<T> {
+        let mutex = Some(mutex);
         LockOwned { mutex, place }
     }
 }
@@ -90,15 +103,16 @@ impl<T: ?Sized> Future for LockOwned<T> {
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let this = &mut *self;
-        ready!(this.mutex.raw.poll_lock(Guard::Owned, &mut this.place, cx));
-        Poll::Ready(OwnedMutexGuard::new(Arc::clone(&this.mutex)))
+        let raw = &unfinished(this.mutex.as_deref()).raw;
+        ready!(raw.poll_lock(Guard::Owned, &mut this.place, cx));
+        Poll::Ready(OwnedMutexGuard::new(finish(&mut this.mutex)))
     }
 }
 
 impl<T: ?Sized> Drop for LockOwned<T> {
     fn drop(&mut self) {
-        if let Some(key) = self.place.key.take() {
-            self.mutex.raw.abandon(key);
+        if let (Some(key), Some(mutex)) = (self.place.key.take(), &self.mutex) {
+            mutex.raw.abandon(key);
         }
     }
 }

@@ -102,7 +102,7 @@ impl Notify {
     #[track_caller]
     pub fn notified(&self) -> Notified<'_> {
         Notified {
-            notify: self,
+            notify: Some(self),
             // ORDERING: Relaxed: the future is not told of a round that is seen here, and one
             // that is not seen is published by `look`.
             round: self.word.load(Ordering::Relaxed) / ROUND,
@@ -289,12 +289,15 @@ impl fmt::Debug for Notify {
 
 /// Waits to be told: what [`notified`](Notify::notified) gives.
 ///
+/// It may be polled again after it was ready, and is ready then too.
+///
 /// # Cancel safety
 ///
 /// May be dropped at any time; see [`notified`](Notify::notified).
 #[must_use = "a future does nothing unless it is awaited"]
 pub struct Notified<'a> {
-    notify: &'a Notify,
+    /// `None` once it was told.
+    notify: Option<&'a Notify>,
     round: u64,
     place: Place,
 }
@@ -305,18 +308,23 @@ impl Future for Notified<'_> {
     #[inline]
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
         let this = &mut *self;
-        match this.place.key {
-            None => this.notify.poll_first(this.round, &mut this.place, cx),
-            Some(key) => this.notify.poll_again(key, &mut this.place, cx),
-        }
+        let Some(notify) = this.notify else {
+            return Poll::Ready(());
+        };
+        ready!(match this.place.key {
+            None => notify.poll_first(this.round, &mut this.place, cx),
+            Some(key) => notify.poll_again(key, &mut this.place, cx),
+        });
+        this.notify = None;
+        Poll::Ready(())
     }
 }
 
 impl Drop for Notified<'_> {
     #[inline]
     fn drop(&mut self) {
-        if let Some(key) = self.place.key.take() {
-            self.notify.abandon(key);
+        if let (Some(key), Some(notify)) = (self.place.key.take(), self.notify) {
+            notify.abandon(key);
         }
     }
 }

@@ -8,7 +8,7 @@ use std::task::{Context, Poll, ready};
 
 use super::Semaphore;
 use crate::holder::Guard;
-use crate::line::Place;
+use crate::line::{Place, finish, unfinished};
 
 /// So many permits of a [`Semaphore`]; dropping it gives them back.
 #[must_use = "dropping the permit gives it back at once"]
@@ -96,12 +96,17 @@ impl fmt::Debug for OwnedPermit {
 
 /// Waits for permits: what [`acquire`](Semaphore::acquire) gives.
 ///
+/// # Panics
+///
+/// When polled again after it gave its permits.
+///
 /// # Cancel safety
 ///
 /// May be dropped at any time; see [`acquire`](Semaphore::acquire).
 #[must_use = "a future does nothing unless it is awaited"]
 pub struct Acquire<'a> {
-    semaphore: &'a Semaphore,
+    /// `None` once it has its permits.
+    semaphore: Option<&'a Semaphore>,
     count: usize,
     place: Place,
 }
@@ -111,7 +116,7 @@ impl<'a> Acquire<'a> {
     #[track_caller]
     pub(super) fn new(semaphore: &'a Semaphore, count: usize) -> Acquire<'a> {
         Acquire {
-            semaphore,
+            semaphore: Some(semaphore),
             count,
             place: Place::new(),
         }
@@ -123,12 +128,14 @@ impl<'a> Future for Acquire<'a> {
 
     #[inline]
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Permit<'a>> {
-        let (semaphore, count) = (self.semaphore, self.count);
+        let semaphore: &'a Semaphore = unfinished(self.semaphore);
+        let count = self.count;
         ready!(
             semaphore
                 .raw
                 .poll_acquire(count, Guard::Borrowed, &mut self.place, cx)
         );
+        self.semaphore = None;
         Poll::Ready(Permit::new(semaphore, count))
     }
 }
@@ -136,8 +143,8 @@ impl<'a> Future for Acquire<'a> {
 impl Drop for Acquire<'_> {
     #[inline]
     fn drop(&mut self) {
-        if let Some(key) = self.place.key.take() {
-            self.semaphore.raw.abandon(key);
+        if let (Some(key), Some(semaphore)) = (self.place.key.take(), &self.semaphore) {
+            semaphore.raw.abandon(key);
         }
     }
 }
@@ -154,12 +161,17 @@ impl fmt::Debug for Acquire<'_> {
 /// Waits for permits and keeps the semaphore alive: what
 /// [`acquire_owned`](Semaphore::acquire_owned) gives.
 ///
+/// # Panics
+///
+/// When polled again after it gave its permits.
+///
 /// # Cancel safety
 ///
 /// May be dropped at any time; see [`acquire`](Semaphore::acquire).
 #[must_use = "a future does nothing unless it is awaited"]
 pub struct AcquireOwned {
-    semaphore: Arc<Semaphore>,
+    /// `None` once it has its permits.
+    semaphore: Option<Arc<Semaphore>>,
     count: usize,
     place: Place,
 }
@@ -169,7 +181,7 @@ impl AcquireOwned {
     #[track_caller]
     pub(super) fn new(semaphore: Arc<Semaphore>, count: usize) -> AcquireOwned {
         AcquireOwned {
-            semaphore,
+            semaphore: Some(semaphore),
             count,
             place: Place::new(),
         }
@@ -181,16 +193,16 @@ impl Future for AcquireOwned {
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<OwnedPermit> {
         let this = &mut *self;
-        let raw = &this.semaphore.raw;
+        let raw = &unfinished(this.semaphore.as_deref()).raw;
         ready!(raw.poll_acquire(this.count, Guard::Owned, &mut this.place, cx));
-        Poll::Ready(OwnedPermit::new(Arc::clone(&this.semaphore), this.count))
+        Poll::Ready(OwnedPermit::new(finish(&mut this.semaphore), this.count))
     }
 }
 
 impl Drop for AcquireOwned {
     fn drop(&mut self) {
-        if let Some(key) = self.place.key.take() {
-            self.semaphore.raw.abandon(key);
+        if let (Some(key), Some(semaphore)) = (self.place.key.take(), &self.semaphore) {
+            semaphore.raw.abandon(key);
         }
     }
 }

@@ -9,7 +9,7 @@ use std::future::Future;
 use std::panic::Location;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 
 use marmot_wait::{ambient, park};
 
@@ -150,7 +150,8 @@ impl WaitGroup {
     #[track_caller]
     pub fn wait(&self) -> Wait<'_> {
         let place = Place::new();
-        Wait { group: self, place }
+        let group = Some(self);
+        Wait { group, place }
     }
 
     /// As [`wait`](WaitGroup::wait), for a plain thread; legal inside a goroutine too.
@@ -219,12 +220,15 @@ impl fmt::Debug for WaitGroupGuard {
 
 /// Waits for a [`WaitGroup`]: what [`wait`](WaitGroup::wait) gives.
 ///
+/// It may be polled again after it was ready, and is ready then too.
+///
 /// # Cancel safety
 ///
 /// May be dropped at any time and leaves nothing behind.
 #[must_use = "a future does nothing unless it is awaited"]
 pub struct Wait<'a> {
-    group: &'a WaitGroup,
+    /// `None` once the count was zero.
+    group: Option<&'a WaitGroup>,
     place: Place,
 }
 
@@ -233,15 +237,20 @@ impl Future for Wait<'_> {
 
     #[inline]
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
-        self.group.raw.poll_wait(&mut self.place, cx)
+        let Some(group) = self.group else {
+            return Poll::Ready(());
+        };
+        ready!(group.raw.poll_wait(&mut self.place, cx));
+        self.group = None;
+        Poll::Ready(())
     }
 }
 
 impl Drop for Wait<'_> {
     #[inline]
     fn drop(&mut self) {
-        if let Some(key) = self.place.key.take() {
-            self.group.raw.abandon(key);
+        if let (Some(key), Some(group)) = (self.place.key.take(), self.group) {
+            group.raw.abandon(key);
         }
     }
 }
