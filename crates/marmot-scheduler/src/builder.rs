@@ -267,3 +267,27 @@ fn procs_from_env() -> Option<usize> {
     let number = |name| env(name)?.trim().parse().ok().filter(|procs| *procs > 0);
     number("MARMOT_MAXPROCS").or_else(|| number("GOMAXPROCS"))
 }
+
+#[cfg(test)]
+impl Config {
+    /// One thread, and nothing that happens by itself.
+    pub(crate) fn of_a_test() -> Config {
+        Config {
+            panic: Panic::Report,
+            deadlock: Deadlock::Off,
+            on_deadlock: None,
+            on_panic: None,
+            max_threads: 1,
+            hog_cap: 2,
+            stack_bytes: None,
+            name: "test".to_owned(),
+            seed: 1,
+            grace: GRACE,
+            isolated: false,
+            long_poll: LONG_POLL,
+            debug: Settings::default(),
+            sigquit: false,
+            follows_quota: false,
+        }
+    }
+}

@@ -11,7 +11,7 @@ use std::time::Duration;
 pub struct Lane {
     /// Its number, told to timers through `marmot_wait::lane`.
     pub id: u32,
-    /// Its earliest deadline, in nanoseconds of `marmot_wait::clock`; `u64::MAX` for none.
+    /// When it is to be served, in nanoseconds of `marmot_wait::clock`; `u64::MAX` for never.
     pub deadline: &'static AtomicU64,
 }
 
@@ -23,6 +23,10 @@ pub trait Driver: Send + Sync + 'static {
     fn close_lane(&self, lane: u32);
     /// Fires what is due in this queue; how many.
     fn fire(&self, lane: u32, now_ns: u64) -> usize;
+    /// The same for the earliest of them alone.
+    fn fire_one(&self, lane: u32, now_ns: u64) -> usize {
+        self.fire(lane, now_ns)
+    }
     /// Whether a goroutine waits for a socket, a signal or anything else from outside.
     fn has_waiters(&self) -> bool;
     /// How many wait so: for metrics, and not more than a glance.
@@ -39,10 +43,10 @@ pub trait Driver: Send + Sync + 'static {
     }
     /// Looks at the world without waiting, and wakes whom it concerns; how many.
     fn poll(&self) -> usize;
-    /// Waits for the world, the earliest deadline of these queues, or an interrupt. Calls
-    /// `before_wake` once when the wait is over, before it wakes anybody. Fires no timers.
-    /// One machine at a time.
-    fn wait(&self, lanes: &[u32], before_wake: &mut dyn FnMut());
+    /// Waits for the world, the earliest deadline of these queues (but for timers not before
+    /// `not_before`), or an interrupt. Calls `before_wake` once when the wait is over, before it
+    /// wakes anybody. Fires no timers. One machine at a time.
+    fn wait(&self, lanes: &[u32], not_before: u64, before_wake: &mut dyn FnMut());
     /// The runtime is over: lets go of what a driver holds. Nothing but `interrupt` is called
     /// afterwards, by wakers that come late.
     fn close(&self) {}
@@ -82,7 +86,7 @@ impl Driver for NoDriver {
         0
     }
 
-    fn wait(&self, _lanes: &[u32], before_wake: &mut dyn FnMut()) {
+    fn wait(&self, _lanes: &[u32], _not_before: u64, before_wake: &mut dyn FnMut()) {
         let mut interrupted = self
             .interrupted
             .lock()
@@ -106,7 +110,7 @@ impl Driver for NoDriver {
     }
 }
 
-/// Whether a lane's earliest deadline has come.
+/// Whether a lane is to be served.
 #[inline]
 pub(crate) fn is_due(deadline: &AtomicU64, now_ns: u64) -> bool {
     // ORDERING: Relaxed; a machine that goes to sleep looks again behind a fence.

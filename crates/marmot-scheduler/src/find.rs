@@ -54,7 +54,7 @@ impl Machine {
     fn candidate(&self, p: Held<'static>) -> Option<TaskRef> {
         let turn = p.next_turn();
         if is_due(p.deadline, self.shared.coarse_now()) {
-            self.fire(p, clock::now_ns());
+            self.let_ahead(p);
         }
         if (self.others_turn(turn) || self.fresh.get())
             && let Some(task) = self.out_of_turn(p)
@@ -88,7 +88,9 @@ impl Machine {
             self.want_sample();
             return self.global_share(p).or_else(|| self.next_hog());
         }
-        self.fire(p, clock::now_ns());
+        if p.is_empty() {
+            self.fire(p, clock::now_ns());
+        }
         if p.has_next() {
             return p.pop();
         }
@@ -146,6 +148,28 @@ impl Machine {
             && shared.driver.has_waiters()
     }
 
+    /// Timers are due. While others are queued, the earliest goes ahead of them every other turn,
+    /// and the rest stays in the lane, where thieves and the monitor find it too: behind a long
+    /// queue whoever has slept would be late by its length, and ahead of it all at once would keep
+    /// the queue waiting.
+    #[cold]
+    fn let_ahead(&self, p: Held<'static>) {
+        if p.is_empty() {
+            self.jumped.set(false);
+            self.fire(p, clock::now_ns());
+        } else if !self.jumped.replace(false) && !p.has_next() {
+            self.jumped.set(true);
+            self.fire_one(p, self.shared.coarse_now());
+        }
+    }
+
+    fn fire_one(&self, p: Held<'static>, now: u64) {
+        if is_due(p.deadline, now) {
+            self.last_stop.set(0);
+            self.stamping(|| self.shared.fire_one(p.lane, now));
+        }
+    }
+
     fn fire(&self, p: Held<'static>, now: u64) {
         if is_due(p.deadline, now) {
             self.last_stop.set(0);
@@ -171,5 +195,106 @@ impl Machine {
         if !p.is_empty() || self.shared.has_work(0) {
             self.shared.notify();
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::VecDeque;
+    use std::sync::Mutex;
+    use std::sync::atomic::{AtomicU64, Ordering};
+    use std::thread;
+
+    use crate::builder::Config;
+    use crate::current;
+    use crate::driver::{Driver, Lane};
+    use crate::machine::{Machine, header};
+    use crate::processor::Processor;
+    use crate::shared::Shared;
+    use crate::task::cell::{self, Birth};
+    use crate::task::header::TaskRef;
+
+    /// Timers that are due, each with the goroutine that it wakes.
+    struct Due(Mutex<VecDeque<u64>>, &'static AtomicU64);
+
+    impl Driver for Due {
+        fn open_lane(&self) -> Lane {
+            Lane {
+                id: 0,
+                deadline: self.1,
+            }
+        }
+        fn close_lane(&self, _lane: u32) {}
+        fn fire(&self, lane: u32, now_ns: u64) -> usize {
+            (0..)
+                .take_while(|_| self.fire_one(lane, now_ns) > 0)
+                .count()
+        }
+        fn fire_one(&self, _lane: u32, _now_ns: u64) -> usize {
+            let mut due = self.0.lock().expect("no panic under it");
+            let Some(id) = due.pop_front() else { return 0 };
+            if due.is_empty() {
+                self.1.store(u64::MAX, Ordering::Relaxed);
+            }
+            let shared = current::machine().expect("a machine").shared;
+            current::schedule::<false>(shared, task(shared, id));
+            1
+        }
+        fn has_waiters(&self) -> bool {
+            false
+        }
+        fn poll(&self) -> usize {
+            0
+        }
+        fn wait(&self, _lanes: &[u32], _not_before: u64, _before_wake: &mut dyn FnMut()) {}
+        fn interrupt(&self) {}
+    }
+
+    fn task(shared: &'static Shared, id: u64) -> TaskRef {
+        let birth = Birth {
+            shared,
+            id,
+            parent: 0,
+            birthplace: None,
+        };
+        cell::make(async {}, birth)
+    }
+
+    /// The order in which these are found: due timers, and a queue.
+    fn order(due: Vec<u64>, queued: Vec<u64>) -> Vec<u64> {
+        let count = due.len() + queued.len();
+        let machine = thread::spawn(move || {
+            let deadline: &'static AtomicU64 = Box::leak(Box::new(AtomicU64::new(0)));
+            let driver = Box::new(Due(Mutex::new(due.into()), deadline));
+            let shared = Shared::leak(driver, Config::of_a_test());
+            let p = shared
+                .procs
+                .add(Processor::new(0, shared.driver.open_lane()));
+            let m: &'static Machine = Box::leak(Box::new(Machine::new(shared, 0)));
+            current::enter_machine(m);
+            m.set_proc(Some(p));
+            p.lease.grant(m);
+            let held = m.held().expect("its own");
+            for id in queued {
+                held.push_back(task(shared, id));
+            }
+            (0..count)
+                .map(|_| m.find(held).expect("as many as there are"))
+                .map(|task| header(task).id.load(Ordering::Relaxed))
+                .collect()
+        });
+        machine.join().expect("it ends well")
+    }
+
+    #[test]
+    fn those_whose_time_has_come_and_the_queue_take_turns() {
+        let found = order(vec![101, 102, 103], vec![1, 2, 3, 4, 5]);
+        assert_eq!(found, [101, 1, 102, 2, 103, 3, 4, 5]);
+    }
+
+    #[test]
+    fn without_a_queue_all_whose_time_has_come_are_queued_at_once() {
+        // The last one fired is the next to run, as the last one woken always is.
+        assert_eq!(order(vec![101, 102, 103], vec![]), [103, 101, 102]);
     }
 }

@@ -119,6 +119,8 @@ pub(crate) struct Machine {
     pub(crate) drives: Cell<bool>,
     /// It has just got its P: the global queue and the timers come first.
     pub(crate) fresh: Cell<bool>,
+    /// The last turn went to a timer ahead of the queue: the next one does not.
+    pub(crate) jumped: Cell<bool>,
     /// When the last poll ended, in ticks of `events`, if somebody records and the machine has
     /// done nothing since that takes time; else 0.
     pub(crate) last_stop: Cell<u64>,
@@ -180,6 +182,7 @@ impl Machine {
             stamped_at: Cell::new(0),
             drives: Cell::new(false),
             fresh: Cell::new(true),
+            jumped: Cell::new(false),
             last_stop: Cell::new(0),
             blocking_depth: Cell::new(0),
             random: Cell::new(

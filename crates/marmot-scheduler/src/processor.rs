@@ -41,7 +41,7 @@ pub(crate) struct Processor {
     pub(crate) id: u32,
     /// Its queue of timers.
     pub(crate) lane: u32,
-    /// The earliest deadline in that queue, in nanoseconds of `wait::clock`.
+    /// When that queue is to be served, in nanoseconds of `wait::clock`.
     pub(crate) deadline: &'static AtomicU64,
     /// Who may use it.
     pub(crate) lease: CachePadded<Lease<Machine>>,
@@ -105,6 +105,11 @@ impl Processor {
     #[inline]
     pub(crate) unsafe fn hold(&self) -> Held<'_> {
         Held(self)
+    }
+
+    /// Turns taken so far: a glance.
+    pub(crate) fn turns(&self) -> u64 {
+        self.turns.load(Ordering::Relaxed)
     }
 
     /// Whether somebody waits in `runnext`: a glance.

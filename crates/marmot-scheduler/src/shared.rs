@@ -97,6 +97,9 @@ pub(crate) struct Sched {
     /// A machine is in the driver, or on its way in or out: nobody else may go there, or it
     /// would swallow an interrupt meant for the first.
     driver_taken: bool,
+    /// The machine in the driver went there without a P, and leaves timers to those who have
+    /// one: whoever gives one up calls it.
+    patient: bool,
     pub(crate) machines: Vec<&'static Machine>,
     /// Machines without a thread, to be used again.
     pub(crate) spare: Vec<&'static Machine>,
@@ -381,8 +384,17 @@ impl Shared {
 
     /// Fires what is due in a lane. Wakers are foreign code.
     pub(crate) fn fire(&self, lane: u32, now_ns: u64) {
+        self.firing(|| self.driver.fire(lane, now_ns));
+    }
+
+    /// Fires the first of what is due in a lane.
+    pub(crate) fn fire_one(&self, lane: u32, now_ns: u64) {
+        self.firing(|| self.driver.fire_one(lane, now_ns));
+    }
+
+    fn firing(&self, fire: impl FnOnce() -> usize) {
         contained(&self.config, || {
-            let fired = self.driver.fire(lane, now_ns) as u64;
+            let fired = fire() as u64;
             if fired > 0 {
                 self.counters
                     .timers_fired
@@ -441,6 +453,7 @@ impl Sched {
             idle_machines: Vec::new(),
             in_driver: None,
             driver_taken: false,
+            patient: false,
             machines: Vec::new(),
             spare: Vec::new(),
             threads: 0,
@@ -536,11 +549,23 @@ impl Sched {
         }
     }
 
+    /// This machine, which has no P, goes to sleep: if that is in the driver, and no P is idle, it
+    /// leaves timers to others.
+    pub(crate) fn be_patient(&mut self, machine: &Machine) {
+        self.patient = machine.drives.get() && self.idle_procs.is_empty();
+    }
+
+    /// Whether the machine in the driver has to be told that a P is idle now.
+    pub(crate) fn is_patient(&self) -> bool {
+        self.patient
+    }
+
     /// Takes a machine off the list of sleepers, and out of the driver. `false`: it was
     /// handed a P meanwhile.
     pub(crate) fn unlist(&mut self, shared: &Shared, machine: &Machine) -> bool {
         if machine.drives.replace(false) {
             self.driver_taken = false;
+            self.patient = false;
             shared.in_driver.store(false, Ordering::Relaxed);
             return self.in_driver.take().is_some();
         }

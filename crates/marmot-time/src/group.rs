@@ -61,18 +61,27 @@ impl Group {
         lanes::close(lane);
     }
 
-    /// Announces that the caller is about to sleep, then looks at these lanes, and gives the
-    /// earliest deadline of all; `u64::MAX` if there is none.
+    /// Announces that the caller is about to sleep, then looks at these lanes, and says when the
+    /// first of them is to be served; `u64::MAX` for never.
     ///
-    /// From now on until [`end_sleep`](Group::end_sleep) a timer that is due before that
-    /// calls `interrupt`. One machine of a group at a time may be between the two.
+    /// From now on until [`end_sleep`](Group::end_sleep) a timer that is due before that calls
+    /// `interrupt`, unless it is one of a crowd. One machine of a group at a time may be between
+    /// the two.
     ///
-    /// The answer is exact: timers that were taken back do not count.
+    /// The answer is exact: timers that were taken back do not count, and it is the earliest
+    /// deadline, or half a millisecond more at most where a crowd of timers is due by then.
     pub fn prepare_sleep(&self, lanes: impl Iterator<Item = u32>) -> u64 {
+        self.prepare_patient_sleep(lanes, 0)
+    }
+
+    /// The same for a machine that leaves the lanes to others until `not_before`: a timer that is
+    /// due before that does not end its sleep.
+    pub fn prepare_patient_sleep(&self, lanes: impl Iterator<Item = u32>, not_before: u64) -> u64 {
         self.sleeper.announce();
         let earliest = lanes.map(lanes::next_deadline).min().unwrap_or(EVER);
-        self.sleeper.sleep_until(earliest);
-        earliest
+        let until = earliest.max(not_before);
+        self.sleeper.sleep_until(until);
+        until
     }
 
     /// Says that the sleeper is awake and looks at its lanes by itself.

@@ -12,7 +12,8 @@
 //! again; identities in a lane are never used again, so a handle from a lane's earlier life
 //! finds nothing.
 //!
-//! A lane's deadline cell is never later than its earliest timer. It may be too early after a
+//! A lane's deadline cell says when the lane is to be served: at its earliest deadline, or a
+//! little later if many follow closely ([`coalesce`](crate::coalesce)). It may be too early after a
 //! timer was taken back (*loose*), so that making and taking back one timer after the other
 //! writes nothing that others read; whoever wants to sleep on it tightens it first.
 //!
@@ -35,6 +36,7 @@ use marmot_wait::{Latch, LatchGuard, WakeList};
 
 use crate::announce::{EVER, look};
 use crate::background;
+use crate::coalesce::serve_at;
 use crate::loom::AtomicU64;
 use crate::queue::{Key, TimerQueue};
 
@@ -63,7 +65,7 @@ struct Registry {
 #[repr(align(128))]
 pub(crate) struct Lane {
     id: u32,
-    /// Written under the lock.
+    /// When to serve it. Written under the lock.
     deadline: AtomicU64,
     /// The deadline may be too early. Written under the lock.
     loose: AtomicBool,
@@ -73,6 +75,9 @@ pub(crate) struct Lane {
 
 struct Inner {
     queue: TimerQueue<Waker>,
+    /// No timer is due before this; the lane's deadline is not earlier, and later by less than
+    /// a grain.
+    earliest: u64,
     /// Whom an earlier deadline concerns; `None` when the lane is closed and was empty.
     group: Option<Arc<Group>>,
     /// A closed lane takes no new timers.
@@ -201,9 +206,11 @@ pub(crate) fn rearm(registration: Registration, deadline: u64) -> bool {
     registration.is_armed() && registration.lane().rearm(registration.key(), deadline)
 }
 
-/// A lane's earliest deadline in nanoseconds of `marmot_wait::clock`, `u64::MAX` for none.
+/// When a lane is to be served next, in nanoseconds of `marmot_wait::clock`; `u64::MAX` for
+/// never.
 ///
-/// Never later than the truth; too early after a timer was taken back.
+/// That is its earliest deadline, or half a millisecond later at most if a crowd of timers is due
+/// by then; too early after a timer was taken back.
 ///
 /// # Panics
 ///
@@ -213,7 +220,8 @@ pub fn deadline_cell(lane: u32) -> &'static AtomicU64 {
     &lane_of(lane).expect("a lane that was opened").deadline
 }
 
-/// Wakes whoever waits for a deadline in this lane that is not after `now_ns`; says how many.
+/// Wakes whoever waits for a deadline in this lane that is not after `now_ns`, if the lane is to
+/// be served by then ([`deadline_cell`]); says how many.
 ///
 /// Any thread may serve any lane. The wakers are called with no lock held; if one panics the
 /// others are still called, and the panic goes on. Timers that are armed meanwhile have to wait
@@ -234,6 +242,19 @@ pub fn fire(lane: u32, now_ns: u64) -> usize {
     fired
 }
 
+/// As [`fire`], for the earliest deadline alone: for a machine that has others to run too, and
+/// lets those whose time has come go first, one by one.
+pub fn fire_one(lane: u32, now_ns: u64) -> usize {
+    let Some(lane) = lane_of(lane) else { return 0 };
+    if look(&lane.deadline) > now_ns {
+        return 0;
+    }
+    let owed = lane.take_first(now_ns);
+    let fired = usize::from(owed.is_some());
+    owed.into_iter().for_each(Waker::wake);
+    fired
+}
+
 /// How many timers are waited for in this lane.
 #[must_use]
 pub fn live(lane: u32) -> usize {
@@ -250,7 +271,7 @@ pub fn live_outside() -> usize {
     unserved_lanes.into_iter().map(live).sum()
 }
 
-/// The exact earliest deadline of a lane; `u64::MAX` for none.
+/// When to serve a lane next, not too early; `u64::MAX` for never.
 pub(crate) fn next_deadline(lane: u32) -> u64 {
     lane_of(lane).map_or(EVER, Lane::tight_deadline)
 }
@@ -324,6 +345,7 @@ impl Lane {
             loose: AtomicBool::new(false),
             inner: Latch::new(Inner {
                 queue: TimerQueue::new(),
+                earliest: EVER,
                 group: Some(group),
                 open: true,
             }),
@@ -345,7 +367,7 @@ impl Lane {
             return background::lane().arm(deadline, waker);
         }
         let key = inner.queue.insert(deadline, waker);
-        if deadline < look(&self.deadline) {
+        if deadline < inner.earliest {
             self.lowered(inner, deadline);
         }
         Registration::new(self.id, key)
@@ -356,7 +378,7 @@ impl Lane {
         let was_there = inner.queue.reset(key, deadline);
         if was_there {
             self.slacken();
-            if deadline < look(&self.deadline) {
+            if deadline < inner.earliest {
                 self.lowered(inner, deadline);
             }
         }
@@ -368,7 +390,7 @@ impl Lane {
         let mut inner = self.lock();
         let removed = inner.queue.remove(key);
         if let Some((deadline, _)) = removed
-            && deadline == look(&self.deadline)
+            && deadline <= look(&self.deadline)
         {
             self.slacken();
         }
@@ -378,7 +400,8 @@ impl Lane {
     }
 
     /// A deadline is the earliest now: tells others, and the sleeper if it would oversleep it.
-    fn lowered(&self, inner: LatchGuard<'_, Inner>, deadline: u64) {
+    fn lowered(&self, mut inner: LatchGuard<'_, Inner>, deadline: u64) {
+        inner.earliest = deadline;
         let ring = match &inner.group {
             Some(group) if group.sleeper().lower(&self.deadline, deadline) => {
                 Some(Arc::clone(group))
@@ -407,9 +430,16 @@ impl Lane {
         self.deadline.store(deadline, Ordering::Relaxed);
     }
 
-    /// Makes the deadline what it should be. Only ever puts it off: nobody has to be told.
-    fn tighten(&self, inner: &mut Inner) -> u64 {
-        let deadline = inner.queue.next_deadline().unwrap_or(EVER);
+    /// Makes the deadline what it should be, now that everything is served that was due by
+    /// then. Only ever puts it off: nobody has to be told.
+    fn tighten(&self, inner: &mut Inner, served: u64) -> u64 {
+        let earliest = inner.queue.next_deadline().unwrap_or(EVER);
+        inner.earliest = earliest;
+        let deadline = if earliest <= served {
+            earliest
+        } else {
+            serve_at(&inner.queue, earliest)
+        };
         self.set_deadline(deadline);
         // ORDERING: Relaxed, see `slacken`.
         self.loose.store(false, Ordering::Relaxed);
@@ -419,7 +449,7 @@ impl Lane {
     fn tight_deadline(&self) -> u64 {
         // ORDERING: Relaxed, see `slacken`.
         if self.loose.load(Ordering::Relaxed) {
-            self.tighten(&mut self.lock())
+            self.tighten(&mut self.lock(), 0)
         } else {
             look(&self.deadline)
         }
@@ -436,8 +466,16 @@ impl Lane {
             };
             owed.push(waker);
         }
-        self.tighten(&mut inner);
+        self.tighten(&mut inner, now);
         (owed, were_there)
+    }
+
+    /// The first waker whose time has come.
+    fn take_first(&self, now: u64) -> Option<Waker> {
+        let mut inner = self.lock();
+        let waker = inner.queue.pop_due(now);
+        self.tighten(&mut inner, now);
+        waker
     }
 
     /// Takes no more timers from now on; says whether none is left, or `None` if it was
@@ -460,7 +498,7 @@ impl Lane {
         let mut inner = self.lock();
         let empty = inner.queue.len() == 0;
         if empty {
-            self.tighten(&mut inner);
+            self.tighten(&mut inner, 0);
             inner.open = true;
             let before = inner.group.replace(Arc::clone(group));
             drop(inner);

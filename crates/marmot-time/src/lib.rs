@@ -21,6 +21,7 @@ mod alarm;
 mod announce;
 mod background;
 mod clock;
+mod coalesce;
 mod func;
 mod group;
 pub mod lanes;

@@ -19,6 +19,8 @@
 //! Takes *now* as an argument: a test of a year takes a millisecond. Go: `timers` in
 //! `runtime/time.go`, from which the four children and the lazy deletion come.
 
+use std::ops::Range;
+
 use slab::Slab;
 
 /// The children of a node. Four of them fill one cache line; Go's heap has as many.
@@ -26,6 +28,20 @@ const CHILDREN: usize = 4;
 /// Dead nodes that are never worth a rebuild; and an empty queue gives its memory back when
 /// it once held more than this.
 const KEEP: usize = 64;
+
+/// So many timers at once are a crowd of which the number does not matter.
+pub(crate) const MANY: usize = 16;
+/// At so many nodes at most one looks to find out.
+const LOOKS: usize = 64;
+
+/// How many timers are due by some instant.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Crowd {
+    /// So many, and the last of their deadlines (0 if there is none).
+    Few { count: usize, last: u64 },
+    /// [`MANY`] at least.
+    Many,
+}
 
 /// A place in a [`TimerQueue`]. Never valid again once the entry is gone.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -190,6 +206,37 @@ impl<T> TimerQueue<T> {
         }
     }
 
+    /// How many are due by this instant. O(1): it looks at the first few nodes, and counts
+    /// none too many.
+    pub(crate) fn crowd(&self, limit: u64) -> Crowd {
+        let (mut count, mut last) = (0, 0);
+        // The nodes that are due by then hang together at the top: breadth first.
+        let mut found = [0_usize; LOOKS];
+        let mut end = usize::from(self.heap.first().is_some_and(|node| node.at <= limit));
+        let mut looked = 0;
+        while looked < end {
+            let at = found[looked];
+            looked += 1;
+            match self.deadline_of(self.heap[at]) {
+                Some(deadline) if deadline <= limit => {
+                    count += 1;
+                    last = last.max(deadline);
+                }
+                _ => {}
+            }
+            if count == MANY {
+                return Crowd::Many;
+            }
+            for child in self.children(at) {
+                if end < LOOKS && self.heap[child].at <= limit {
+                    found[end] = child;
+                    end += 1;
+                }
+            }
+        }
+        Crowd::Few { count, last }
+    }
+
     #[inline]
     fn fresh(&mut self) -> u64 {
         let id = self.next;
@@ -298,9 +345,12 @@ impl<T> TimerQueue<T> {
     }
 
     fn least_child(&self, at: usize) -> Option<usize> {
+        self.children(at).min_by_key(|&child| self.heap[child].at)
+    }
+
+    fn children(&self, at: usize) -> Range<usize> {
         let first = at * CHILDREN + 1;
-        let last = self.heap.len().min(first + CHILDREN);
-        (first..last).min_by_key(|&child| self.heap[child].at)
+        first..self.heap.len().min(first + CHILDREN)
     }
 }
 

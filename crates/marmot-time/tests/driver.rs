@@ -97,6 +97,81 @@ fn who_goes_to_sleep_learns_the_exact_deadline() {
 }
 
 #[test]
+fn a_lone_sleeper_is_not_kept_waiting_by_thousands_that_sleep_longer() {
+    let rt = Runtime::new();
+    let (a, b) = (rt.group.open_lane(), rt.group.open_lane());
+    let _crowd: Vec<_> = (0..1000)
+        .map(|n| rt.armed(a, secs(60) + Duration::from_micros(n)))
+        .collect();
+    let before = clock::now_ns();
+    for lane in [a, b] {
+        let _lone = rt.armed(lane, ms(500));
+        let after = clock::now_ns();
+        let until = rt.group.prepare_sleep([a, b].into_iter());
+        assert!((before + 500_000_000..=after + 500_000_000).contains(&until));
+        assert_eq!(until, lanes::deadline_cell(lane).load(Ordering::SeqCst));
+        rt.group.end_sleep();
+    }
+}
+
+#[test]
+fn a_crowd_is_served_at_once_and_late_by_less_than_half_a_millisecond() {
+    const SERVED_WITHIN: u64 = 500_000;
+    let rt = Runtime::new();
+    let lane = rt.group.open_lane();
+    let base = clock::now_ns() + 60_000_000_000;
+    let crowd: Vec<_> = (0..5000)
+        .map(|n| rt.armed(lane, secs(60) + Duration::from_micros(n)))
+        .collect();
+    let (mut rounds, mut fired, mut served) = (0, 0, base - 1);
+    while fired < crowd.len() {
+        rounds += 1;
+        let until = lanes::deadline_cell(lane).load(Ordering::SeqCst);
+        assert!(until > served, "nothing was due");
+        assert_eq!(lanes::fire(lane, until - 1), 0, "early");
+        // Whoever is due a grain before now has been woken before.
+        fired += lanes::fire(lane, until);
+        let left = crowd.len() - lanes::live(lane);
+        assert_eq!(left, fired);
+        served = until;
+        let next = rt.group.prepare_sleep([lane].into_iter());
+        rt.group.end_sleep();
+        assert!(next > served, "what was due has been served");
+        assert!(next == NONE || next - served <= 2 * SERVED_WITHIN);
+    }
+    assert!(rounds <= 16, "{rounds} rounds for five milliseconds");
+    assert!(crowd.iter().all(|sleep| sleep.wakes() == 1));
+}
+
+#[test]
+fn one_that_is_armed_ahead_of_a_crowd_is_served_on_the_dot() {
+    let rt = Runtime::new();
+    let lane = rt.group.open_lane();
+    let _crowd: Vec<_> = (0..1000)
+        .map(|n| rt.armed(lane, secs(60) + Duration::from_micros(n)))
+        .collect();
+    let crowd_at = rt.group.prepare_sleep([lane].into_iter());
+    let _lone = rt.armed(lane, secs(1));
+    assert_eq!(rt.interrupts(), 1, "it is earlier");
+    rt.group.end_sleep();
+    assert!(rt.group.prepare_sleep([lane].into_iter()) < crowd_at - 58_000_000_000);
+    rt.group.end_sleep();
+}
+
+#[test]
+fn only_the_earliest_is_fired_alone() {
+    let rt = Runtime::new();
+    let lane = rt.group.open_lane();
+    let (late, early) = (rt.armed(lane, secs(2)), rt.armed(lane, secs(1)));
+    assert_eq!(lanes::fire_one(lane, clock::now_ns()), 0, "it is not due");
+    assert_eq!(lanes::fire_one(lane, u64::MAX), 1);
+    assert_eq!((late.wakes(), early.wakes()), (0, 1));
+    assert_eq!(lanes::fire_one(lane, u64::MAX), 1);
+    assert_eq!(lanes::fire_one(lane, u64::MAX), 0, "none is left");
+    assert_eq!(late.wakes(), 1);
+}
+
+#[test]
 fn making_and_dropping_timers_disturbs_a_sleeper_once() {
     let rt = Runtime::new();
     let lane = rt.group.open_lane();

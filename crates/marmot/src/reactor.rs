@@ -61,6 +61,10 @@ impl Driver for Reactor {
         lanes::fire(lane, now_ns)
     }
 
+    fn fire_one(&self, lane: u32, now_ns: u64) -> usize {
+        lanes::fire_one(lane, now_ns)
+    }
+
     fn has_waiters(&self) -> bool {
         with(&self.seat, |seat| seat.poller().waiting_count() > 0)
     }
@@ -85,9 +89,10 @@ impl Driver for Reactor {
         count(woken)
     }
 
-    fn wait(&self, lanes: &[u32], before_wake: &mut dyn FnMut()) {
-        let earliest = self.timers.prepare_sleep(lanes.iter().copied());
-        let timeout = until(earliest, clock::now_ns());
+    fn wait(&self, lanes: &[u32], not_before: u64, before_wake: &mut dyn FnMut()) {
+        let lanes = lanes.iter().copied();
+        let end = self.timers.prepare_patient_sleep(lanes, not_before);
+        let timeout = until(end, clock::now_ns());
         let mut over = false;
         let waited = with(&self.seat, |seat| {
             let waited = seat.poll_with(timeout, || {
