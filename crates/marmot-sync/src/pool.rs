@@ -12,11 +12,10 @@
 
 use std::collections::VecDeque;
 use std::fmt;
-use std::sync::OnceLock;
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::thread;
 
 use marmot_wait::Latch;
+
+use crate::here::{here, processors};
 
 struct Shelf<T> {
     private: Option<T>,
@@ -159,26 +158,8 @@ impl<T> Pool<T> {
     /// The shard of this P, or of this thread where there is none.
     #[inline]
     fn here(&self) -> usize {
-        let number = marmot_wait::lane().map_or_else(thread_number, |lane| lane as usize);
-        number & (self.shards.len() - 1)
+        here() & (self.shards.len() - 1)
     }
-}
-
-/// How many threads can run at a time; asked once, since the answer takes microseconds.
-pub(crate) fn processors() -> usize {
-    static PROCESSORS: OnceLock<usize> = OnceLock::new();
-    *PROCESSORS.get_or_init(|| thread::available_parallelism().map_or(1, usize::from))
-}
-
-/// A small number for each thread.
-fn thread_number() -> usize {
-    static NEXT: AtomicUsize = AtomicUsize::new(0);
-    thread_local! {
-        // ORDERING: Relaxed, only the numbers have to differ.
-        static NUMBER: usize = NEXT.fetch_add(1, Ordering::Relaxed);
-    }
-    // A thread that is ending may use any shard.
-    NUMBER.try_with(|number| *number).unwrap_or(0)
 }
 
 impl<T: Default + 'static> Default for Pool<T> {
