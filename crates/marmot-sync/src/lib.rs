@@ -15,6 +15,7 @@ mod loom;
 mod barrier;
 mod cond;
 mod fatal;
+mod fought;
 mod here;
 mod holder;
 mod line;

@@ -116,6 +116,7 @@ fn a_read_write_lock_tells_its_writer_while_somebody_waits() {
     let mut third = lock.write_owned();
     let third_line = line!() - 1;
     assert!(by(123, || poll(&mut third)).is_pending());
+    std::thread::sleep(STARVING);
     LINE.set(second_line);
     drop(first);
     assert_eq!(
@@ -141,5 +142,26 @@ fn a_read_write_lock_tells_its_writer_while_somebody_waits() {
     let third = by(123, || support::now(third));
     assert_eq!(told(MINE), Some((123, true, false)));
     drop((last, third));
+    assert!(lock.try_write().is_some());
+}
+
+#[test]
+fn a_read_write_lock_tells_the_writer_that_overtook_the_line() {
+    const MINE: &[u64] = &[131, 132, 133];
+    let lock = RwLock::new(());
+    let first = by(131, || (here(), lock.try_write()).1);
+    let mut second = lock.write();
+    assert!(by(132, || poll(&mut second)).is_pending());
+    drop(first);
+    if lock.try_write().is_none() {
+        // The machine was so slow that the second one had waited a millisecond.
+        return;
+    }
+    assert_eq!(told(MINE), None, "the second one is only woken");
+    let overtook = by(133, || (here(), lock.try_write()).1);
+    assert_eq!(told(MINE), Some((133, false, false)), "past the line");
+    drop(overtook);
+    let second = (here(), by(132, || support::now(second))).1;
+    drop(second);
     assert!(lock.try_write().is_some());
 }

@@ -2,9 +2,13 @@
 
 mod support;
 
+use std::cell::Cell;
+use std::future::{Future, poll_fn};
+use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::task::Poll;
+use std::time::Duration;
 
 use marmot_sync::{Barrier, RwLock, RwLockWriteGuard};
 use support::{Count, now, poll, poll_with, text_of, within_seconds};
@@ -80,6 +84,104 @@ fn readers_in_line_go_before_the_next_writer() {
     assert!(poll(&mut second).is_pending());
     drop(guards);
     assert!(poll(&mut second).is_ready());
+}
+
+#[test]
+fn whoever_runs_may_overtake_those_who_are_woken() {
+    let lock = RwLock::new(0);
+    let first = now(lock.write());
+    let (mut reader, mut writer) = (lock.read(), lock.write());
+    assert!(poll(&mut writer).is_pending() && poll(&mut reader).is_pending());
+    drop(first);
+    if lock.try_write().is_none() {
+        // The machine was so slow that they had waited a millisecond.
+        return;
+    }
+    let overtakes = now(lock.write());
+    assert!(poll(&mut reader).is_pending() && poll(&mut writer).is_pending());
+    drop(overtakes);
+    assert!(poll(&mut writer).is_pending(), "the reader is ahead of it");
+    drop(now(reader));
+    drop(now(writer));
+    assert!(lock.try_write().is_some(), "nobody is left in the line");
+}
+
+#[test]
+fn nobody_overtakes_one_who_has_waited_for_a_millisecond() {
+    let lock = RwLock::new(0);
+    for reads in [true, false] {
+        let first = now(lock.write());
+        let (mut reader, mut writer) = (lock.read(), lock.write());
+        if reads {
+            assert!(poll(&mut reader).is_pending());
+        } else {
+            assert!(poll(&mut writer).is_pending());
+        }
+        std::thread::sleep(Duration::from_millis(2));
+        drop(first);
+        assert!(lock.try_write().is_none(), "it has been let in");
+        if reads {
+            drop(now(reader));
+        } else {
+            assert!(lock.try_read().is_none());
+            drop(now(writer));
+        }
+    }
+    let first = now(lock.read());
+    let mut writer = lock.write();
+    assert!(poll(&mut writer).is_pending());
+    std::thread::sleep(Duration::from_millis(2));
+    drop(first);
+    assert!(lock.try_write().is_none() && lock.try_read().is_none());
+    drop(now(writer));
+}
+
+/// Eight tasks of one thread that do nothing under the lock, and one in ten of whose locks is to
+/// write. Once all have waited, they would wait for ever more if the lock were given to whoever
+/// is in line: the one that runs needs it next.
+#[test]
+fn a_lock_makes_no_convoy_of_those_who_once_waited_for_it() {
+    let lock = RwLock::new(0_u64);
+    let waits = Cell::new(0);
+    let first = now(lock.write());
+    let mut tasks: Vec<_> = (0..8)
+        .map(|number| Box::pin(turns(&lock, number, &waits)))
+        .collect();
+    for task in &mut tasks {
+        assert!(poll(task).is_pending());
+    }
+    drop(first);
+    while !tasks.is_empty() {
+        tasks.retain_mut(|task| poll(task).is_pending());
+    }
+    assert_eq!(*now(lock.read()), 800);
+    assert!(waits.get() < 100, "{} of 8000 waited", waits.get());
+}
+
+async fn turns(lock: &RwLock<u64>, number: u64, waits: &Cell<usize>) {
+    for turn in 0..1000 {
+        let waited = if (turn + number).is_multiple_of(10) {
+            let mut lock = lock.write();
+            let (waited, mut guard) = counted(&mut lock).await;
+            *guard += 1;
+            waited
+        } else {
+            counted(&mut lock.read()).await.0
+        };
+        waits.set(waits.get() + waited);
+    }
+}
+
+/// How often it was pending, and what it gave.
+async fn counted<F: Future + Unpin>(future: &mut F) -> (usize, F::Output) {
+    let mut pending = 0;
+    let output = poll_fn(|cx| {
+        let poll = Pin::new(&mut *future).poll(cx);
+        pending += usize::from(poll.is_pending());
+        poll
+    })
+    .await;
+    (pending, output)
 }
 
 #[test]

@@ -6,6 +6,7 @@
 )]
 
 mod guard;
+mod lines;
 mod lock;
 #[cfg(all(test, marmot_loom))]
 mod models;
@@ -33,6 +34,9 @@ pub use owned::{OwnedRwLockReadGuard, OwnedRwLockWriteGuard};
 /// before the next one, as in Go: neither side starves. A goroutine that reads must
 /// therefore not read again before it has dropped its guard: a writer between the two would
 /// wait for the first and hold back the second.
+///
+/// A goroutine that is running may take a free lock ahead of those that have been woken for it, as
+/// with [`Mutex`](crate::Mutex); whoever has waited for a millisecond gets it next.
 ///
 /// Never poisoned: a guard that a panic drops releases the lock.
 ///

@@ -17,6 +17,7 @@ use loom::future::block_on;
 use loom::thread;
 
 use super::RwLock;
+use crate::loom::model_time;
 
 /// Two cells that a writer keeps equal.
 struct Pair(RwLock<()>, UnsafeCell<[usize; 2]>);
@@ -141,4 +142,99 @@ fn two_who_were_the_last_out_let_in_one_writer() {
         other.join().unwrap();
         assert!(lock.try_write().is_some());
     });
+}
+
+/// A lock that is held to write, and for which others may wait.
+fn written() -> (Arc<RwLock<()>>, super::OwnedRwLockWriteGuard<()>) {
+    let lock = Arc::new(RwLock::new(()));
+    let guard = block_on(Arc::clone(&lock).write_owned());
+    (lock, guard)
+}
+
+/// Nobody is left inside or in line.
+fn is_free(lock: &RwLock<()>) -> bool {
+    lock.try_write().is_some() && lock.try_read().is_some()
+}
+
+/// Whoever waited may be overtaken, and comes in all the same; with and without a wait so long that
+/// the lock is handed over.
+fn overtaken(first: fn(&RwLock<()>), second: fn(&RwLock<()>), starve: bool) {
+    loom::model(move || {
+        let (lock, guard) = written();
+        let there = Arc::clone(&lock);
+        let waits = thread::spawn(move || first(&there));
+        let there = Arc::clone(&lock);
+        let overtakes = thread::spawn(move || second(&there));
+        if starve {
+            model_time::pass_a_second();
+        }
+        drop(guard);
+        waits.join().unwrap();
+        overtakes.join().unwrap();
+        assert!(is_free(&lock));
+    });
+}
+
+fn reads(lock: &RwLock<()>) {
+    drop(block_on(lock.read()));
+}
+
+fn writes(lock: &RwLock<()>) {
+    drop(block_on(lock.write()));
+}
+
+fn tries_to_write(lock: &RwLock<()>) {
+    drop(lock.try_write());
+}
+
+#[test]
+fn a_reader_that_is_overtaken_comes_in() {
+    for starve in [false, true] {
+        overtaken(reads, tries_to_write, starve);
+        overtaken(reads, writes, starve);
+    }
+}
+
+#[test]
+fn a_writer_that_is_overtaken_comes_in() {
+    for starve in [false, true] {
+        overtaken(writes, tries_to_write, starve);
+        overtaken(writes, writes, starve);
+    }
+}
+
+/// One that waited leaves just when it may be its turn; the other one comes in.
+fn leaves_before(leaver: fn(&RwLock<()>), stays: fn(&RwLock<()>), starve: bool) {
+    loom::model(move || {
+        let (lock, guard) = written();
+        let there = Arc::clone(&lock);
+        let leaves = thread::spawn(move || leaver(&there));
+        let there = Arc::clone(&lock);
+        let waits = thread::spawn(move || stays(&there));
+        if starve {
+            model_time::pass_a_second();
+        }
+        drop(guard);
+        leaves.join().unwrap();
+        waits.join().unwrap();
+        assert!(is_free(&lock));
+    });
+}
+
+fn leaves_as_a_reader(lock: &RwLock<()>) {
+    block_on(async { drop(polled_once(pin!(lock.read()))) });
+}
+
+fn leaves_as_a_writer(lock: &RwLock<()>) {
+    block_on(async { drop(polled_once(pin!(lock.write()))) });
+}
+
+#[test]
+fn whoever_leaves_does_not_take_the_turn_of_another_with_it() {
+    for starve in [false, true] {
+        for leaver in [leaves_as_a_reader, leaves_as_a_writer] {
+            leaves_before(leaver, writes, starve);
+            leaves_before(leaver, reads, starve);
+        }
+    }
 }

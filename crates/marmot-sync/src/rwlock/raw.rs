@@ -1,44 +1,62 @@
 //! Who reads, who writes, and who gets in next.
 //!
 //! ```text
-//!   state = readers * READER + QUEUED, or the writer's goroutine * READER + QUEUED + WRITER
+//!   state = readers * READER, or the writer's goroutine * READER + WRITER;
+//!           + READERS_WAIT, + WRITERS_WAIT while those lines are not empty
 //!
-//!   read:    no WRITER and nobody in the line ── CAS ──▶ one reader more; else join the line
-//!   write:   state is 0 ── CAS ──▶ WRITER; else join the line, which holds back new readers
+//!   read:    no WRITER and no WRITERS_WAIT ── CAS ──▶ one reader more; else join the line
+//!   write:   no reader and no WRITER       ── CAS ──▶ WRITER; else join the line
 //!
-//!   last reader out, QUEUED ──▶ the first writer in the line has the lock
-//!   writer out, QUEUED      ──▶ all readers in the line have it, else the first writer
+//!   writer out, somebody in line ──▶ all readers in line are invited, else the first writer woken
+//!   last reader out, WRITERS_WAIT ──▶ the first writer is woken, once all invited have come
 //! ```
 //!
-//! `QUEUED` says that a line is not empty; it changes under the lines' lock only. While it is
-//! set nobody comes in by a fast path, so whoever serves the lines under their lock knows
-//! that the state can change beneath it in one way only: readers go out.
+//! Who is woken, or invited, does not have the lock: a goroutine that is running may be quicker,
+//! as with the mutex, and after Go's `sync.Mutex`. Were the lock given to those who wait, all
+//! would soon do nothing else: whoever runs needs it next, and waits for one that does not run
+//! (a lock convoy). But whoever has waited for a millisecond is let in by the one who goes out.
+//!
+//! The bits of the lines change under the lines' lock only. While one is set the writer goes out
+//! under that lock; and no reader comes in from outside while a writer waits.
 //!
 //! Invariant, at each release of the lines' lock: a reader is in line only while a writer
 //! holds the lock or waits for it.
 //!
 //! After Go's `sync.RWMutex`: a writer that waits holds back new readers, and the readers
-//! that came while a writer was at work go before the next writer. Neither side starves.
+//! that came while a writer was at work go before the next writer in line. Neither side starves.
 
 use std::panic::Location;
 use std::ptr;
-use std::task::{Context, Poll, Waker};
+use std::task::{Context, Poll};
 
 use marmot_wait::held::Holder;
-use marmot_wait::{Key, WaitQueue, WaitReason, WakeList, budget, note};
+use marmot_wait::{Key, WaitReason, WakeList, budget, note};
 
+use super::lines::{Lines, Turn, Writer};
+use crate::fought;
 use crate::holder::{Guard, HolderRow, LockedAt};
 use crate::line::{Place, enter, rearm};
-use crate::loom::{AtomicU64, InnerMutex, Ordering};
+use crate::loom::{AtomicU64, InnerMutex, Ordering, now_ns};
 
 /// A writer holds the lock.
 const WRITER: u64 = 1;
-/// Somebody is in a line.
-const QUEUED: u64 = 2;
+/// Readers are in line.
+pub(super) const READERS_WAIT: u64 = 2;
+/// Writers are in line.
+pub(super) const WRITERS_WAIT: u64 = 4;
 /// The writer's guard is made to be moved to other goroutines.
-const MOVABLE: u64 = 4;
+const MOVABLE: u64 = 8;
 /// One reader; and while there is a writer, the unit of its goroutine's number.
-const READER: u64 = 8;
+pub(super) const READER: u64 = 16;
+
+/// Somebody is in a line.
+const LINES: u64 = READERS_WAIT | WRITERS_WAIT;
+
+/// Whether nobody holds the lock.
+#[inline]
+fn is_free(state: u64) -> bool {
+    state & !LINES == 0
+}
 
 /// The state while the present goroutine writes with such a guard.
 #[inline]
@@ -69,62 +87,6 @@ fn granted(state: u64, place: Option<&'static Location<'static>>) -> Holder {
     Holder {
         granted: holder != Holder::NONE,
         ..holder
-    }
-}
-
-/// A line of readers; `None` instead of a waker: its owner has the lock.
-type Readers = WaitQueue<Option<Waker>>;
-
-struct Writer {
-    /// `None` once it has the lock.
-    waker: Option<Waker>,
-    /// The state while it has.
-    writing: u64,
-    /// The line of the program that waits.
-    place: &'static Location<'static>,
-}
-
-struct Lines {
-    readers: Readers,
-    writers: WaitQueue<Writer>,
-}
-
-impl Lines {
-    const fn new() -> Lines {
-        Lines {
-            readers: WaitQueue::new(),
-            writers: WaitQueue::new(),
-        }
-    }
-
-    /// `QUEUED` if somebody is in line, else nothing.
-    fn queued(&self) -> u64 {
-        if self.readers.is_empty() && self.writers.is_empty() {
-            0
-        } else {
-            QUEUED
-        }
-    }
-
-    /// Takes all readers out of their line; how many there were, as part of the state.
-    fn admit_readers(&mut self, owed: &mut WakeList) -> u64 {
-        let mut admitted = 0;
-        while let Some((_, waker)) = self.readers.detach_front() {
-            if let Some(waker) = waker.take() {
-                owed.push(waker);
-            }
-            admitted += READER;
-        }
-        admitted
-    }
-
-    /// Takes the first writer out of its line; the state while it writes, and from where.
-    fn admit_writer(&mut self, owed: &mut WakeList) -> Option<(u64, &'static Location<'static>)> {
-        let (_, writer) = self.writers.detach_front()?;
-        if let Some(waker) = writer.waker.take() {
-            owed.push(waker);
-        }
-        Some((writer.writing, writer.place))
     }
 }
 
@@ -189,7 +151,7 @@ impl RawRwLock {
     pub(crate) fn try_read(&self) -> bool {
         // ORDERING: Relaxed, only the guess for the exchange below.
         let mut state = self.state.load(Ordering::Relaxed);
-        while state & (WRITER | QUEUED) == 0 {
+        while state & (WRITER | WRITERS_WAIT) == 0 {
             // ORDERING: Acquire pairs with the Release of the writer that went out: its
             // writes are seen. Readers in between carry it on, being read-modify-writes.
             match self.state.compare_exchange_weak(
@@ -209,7 +171,7 @@ impl RawRwLock {
     pub(crate) fn poll_read(&self, place: &mut Place, cx: &mut Context<'_>) -> Poll<()> {
         if place.key.is_none() {
             std::task::ready!(budget::poll_proceed(cx));
-            if self.try_read() {
+            if self.try_read() || self.outlast(|| self.try_read()) {
                 return Poll::Ready(());
             }
         }
@@ -219,28 +181,27 @@ impl RawRwLock {
     #[cold]
     fn poll_read_slow(&self, place: &mut Place, cx: &mut Context<'_>) -> Poll<()> {
         let mut waker = Some(cx.waker().clone());
+        let gone;
         let mut lines = enter(&self.lines);
-        match place.key {
-            Some(key) if !lines.readers.is_linked(key) => {
-                // Its waker was taken when it was admitted: nothing is dropped here.
-                lines.readers.remove(key);
-                place.key = None;
-                return Poll::Ready(());
-            }
-            Some(key) => {
-                if let Some(slot) = lines.readers.get_mut(key) {
-                    rearm(slot, &mut waker);
+        let entry = place.key.and_then(|key| lines.readers.get_mut(key));
+        match entry.map(|reader| reader.turn) {
+            Some(Turn::Waits) => {
+                let entry = place.key.and_then(|key| lines.readers.get_mut(key));
+                if let Some(reader) = entry {
+                    rearm(&mut reader.waker, &mut waker);
                 }
             }
-            None if self.enter_or_announce(|state| {
-                (state & WRITER == 0 && lines.writers.is_empty()).then_some(state + READER)
-            }) =>
-            {
-                return Poll::Ready(());
-            }
-            None => {
-                budget::refund();
-                place.key = Some(lines.readers.push_back(waker.take()));
+            came => {
+                gone = place.key.take().and_then(|key| lines.readers.remove(key));
+                if came == Some(Turn::Invited) {
+                    lines.invited -= 1;
+                }
+                if came == Some(Turn::Inside) || self.read_or_announce(came.is_some()) {
+                    drop(lines);
+                    drop(gone);
+                    return Poll::Ready(());
+                }
+                place.key = Some(lines.join(waker.take(), gone.as_ref()));
             }
         }
         drop(lines);
@@ -251,7 +212,8 @@ impl RawRwLock {
     pub(crate) fn unlock_read(&self) {
         // ORDERING: Release pairs with the Acquire of the next writer: what was read here is
         // read before it is overwritten.
-        if self.state.fetch_sub(READER, Ordering::Release) == READER | QUEUED {
+        let before = self.state.fetch_sub(READER, Ordering::Release);
+        if before & !READERS_WAIT == READER | WRITERS_WAIT {
             self.last_reader_out();
         }
     }
@@ -260,33 +222,81 @@ impl RawRwLock {
     fn last_reader_out(&self) {
         let mut owed = WakeList::new();
         let mut lines = enter(&self.lines);
+        self.serve_writer(&mut lines, &mut owed);
+        drop(lines);
+        owed.wake_all();
+    }
+
+    /// If the lock is free and no invited reader is still to come, it is the first writer's
+    /// turn. Under the lines' lock.
+    fn serve_writer(&self, lines: &mut Lines, owed: &mut WakeList) {
+        if lines.invited > 0 || lines.writers.is_empty() {
+            return;
+        }
+        let free = lines.bits();
+        if !lines.are_starving() {
+            // ORDERING: Relaxed: the writer that is woken looks again, with Acquire. If somebody
+            // came in since, they serve the lines when they go out.
+            if self.state.load(Ordering::Relaxed) == free {
+                lines.wake_writer(owed);
+            }
+            return;
+        }
+        // Without a goroutine's number for the moment: with WRITER and the bit of the line set, the
+        // state changes under this lock only.
         // ORDERING: Acquire pairs with the Release of every reader that went out; the lines'
-        // lock passes it on to the writer. If the state is anything else, the lines have
-        // been served, or left, since.
-        if self.state.load(Ordering::Acquire) == QUEUED
-            && let Some((writing, place)) = lines.admit_writer(&mut owed)
+        // lock passes it on to the writer.
+        let claimed =
+            self.state
+                .compare_exchange(free, free | WRITER, Ordering::Acquire, Ordering::Relaxed);
+        if claimed.is_ok()
+            && let Some((writing, place)) = lines.call_writer(owed)
         {
             self.row.set(granted(writing, Some(place)));
             // ORDERING: Relaxed: the writer learns of it through the lines' lock.
-            self.state
-                .store(writing | lines.queued(), Ordering::Relaxed);
+            self.state.store(writing | lines.bits(), Ordering::Relaxed);
         }
-        drop(lines);
-        owed.wake_all();
     }
 
     // ---- writers ----
 
     #[inline]
     pub(crate) fn try_write(&self, guard: Guard, place: &'static Location<'static>) -> bool {
-        // ORDERING: Acquire pairs with the Release of the last one out, reader or writer.
-        let free =
-            self.state
-                .compare_exchange(0, writing(guard), Ordering::Acquire, Ordering::Relaxed);
-        if free.is_ok() {
-            self.locked_at.set(place);
+        let writing = writing(guard);
+        // ORDERING: Acquire pairs with the Release of the last one out, reader or writer. A failure
+        // decides nothing.
+        let free = self
+            .state
+            .compare_exchange(0, writing, Ordering::Acquire, Ordering::Relaxed);
+        if free.is_err() && !self.overtake(writing, place) {
+            return false;
         }
-        free.is_ok()
+        self.locked_at.set(place);
+        true
+    }
+
+    /// Takes the lock to write past those in line, if nobody holds it.
+    #[cold]
+    fn overtake(&self, writing: u64, place: &'static Location<'static>) -> bool {
+        // ORDERING: Relaxed, only the guess for the exchange below.
+        let mut state = self.state.load(Ordering::Relaxed);
+        while is_free(state) {
+            // ORDERING: Acquire as in `try_write`; what it reads was written by a Release, or by a
+            // read-modify-write that carries it on.
+            match self.state.compare_exchange_weak(
+                state,
+                state | writing,
+                Ordering::Acquire,
+                Ordering::Relaxed,
+            ) {
+                Ok(_) => {
+                    self.row.set(holder_of(writing, Some(place)));
+                    return true;
+                }
+                Err(now) => state = now,
+            }
+        }
+        false
     }
 
     #[inline]
@@ -298,7 +308,8 @@ impl RawRwLock {
     ) -> Poll<()> {
         if place.key.is_none() {
             std::task::ready!(budget::poll_proceed(cx));
-            if self.try_write(guard, place.caller()) {
+            let caller = place.caller();
+            if self.try_write(guard, caller) || self.outlast(|| self.try_write(guard, caller)) {
                 return Poll::Ready(());
             }
         }
@@ -308,29 +319,26 @@ impl RawRwLock {
     #[cold]
     fn poll_write_slow(&self, writing: u64, place: &mut Place, cx: &mut Context<'_>) -> Poll<()> {
         let mut waker = Some(cx.waker().clone());
+        let gone;
         let mut lines = enter(&self.lines);
-        match place.key {
-            Some(key) if !lines.writers.is_linked(key) => {
-                // Its waker was taken when it was admitted: nothing is dropped here.
-                lines.writers.remove(key);
-                place.key = None;
-                self.locked_at.set(place.caller());
-                self.row.set(holder_of(writing, Some(place.caller())));
-                return Poll::Ready(());
-            }
-            Some(key) => {
-                if let Some(writer) = lines.writers.get_mut(key) {
-                    rearm(&mut writer.waker, &mut waker);
-                }
-            }
-            None if self.enter_or_announce(|state| (state == 0).then_some(writing)) => {
-                self.locked_at.set(place.caller());
-                return Poll::Ready(());
-            }
+        let has = place.key.is_some_and(|key| !lines.writers.is_linked(key));
+        let may = place.key.is_none_or(|key| lines.is_next(key));
+        if has || may && self.write_or_announce(writing) {
+            gone = place.key.take().and_then(|key| lines.writers.remove(key));
+            self.settle(&lines);
+            drop(lines);
+            drop(gone);
+            self.locked_at.set(place.caller());
+            self.row.set(holder_of(writing, Some(place.caller())));
+            return Poll::Ready(());
+        }
+        match place.key.and_then(|key| lines.writers.get_mut(key)) {
+            Some(writer) => rearm(&mut writer.waker, &mut waker),
             None => {
                 budget::refund();
                 place.key = Some(lines.writers.push_back(Writer {
                     waker: waker.take(),
+                    since_ns: now_ns(),
                     writing,
                     place: place.caller(),
                 }));
@@ -360,61 +368,97 @@ impl RawRwLock {
         // ORDERING: Relaxed, only the guess for the exchange below.
         let state = self.state.load(Ordering::Relaxed);
         // ORDERING: Release pairs with the Acquire of whoever comes next.
-        state & QUEUED == 0
+        state & LINES == 0
             && self
                 .state
                 .compare_exchange(state, behind, Ordering::Release, Ordering::Relaxed)
                 .is_ok()
     }
 
-    /// A writer goes out, or stays as a reader (`kept`), and lets in whose turn it is.
+    /// A writer goes out, or stays as a reader (`kept`), and calls those whose turn it is.
     #[cold]
     fn hand_on(&self, kept: u64) {
         let mut owed = WakeList::new();
         let mut lines = enter(&self.lines);
-        let mut held = kept + lines.admit_readers(&mut owed);
+        let starving = lines.are_starving();
+        let mut held = kept;
         let mut place = None;
-        if held == 0
-            && let Some((writing, from)) = lines.admit_writer(&mut owed)
-        {
-            (held, place) = (writing, Some(from));
+        if kept == 0 && lines.readers.is_empty() && lines.invited == 0 {
+            if !starving {
+                lines.wake_writer(&mut owed);
+            } else if let Some((writing, from)) = lines.call_writer(&mut owed) {
+                (held, place) = (writing, Some(from));
+            }
+        } else {
+            let turn = if starving {
+                Turn::Inside
+            } else {
+                Turn::Invited
+            };
+            held += lines.call_readers(turn, &mut owed);
         }
         self.row.set(granted(held, place));
-        // ORDERING: Release as in `go_alone`, for those who come in by a fast path; those
-        // admitted here learn through the lines' lock. A plain store: while WRITER is set
-        // the state changes under that lock only.
-        self.state.store(held | lines.queued(), Ordering::Release);
+        // ORDERING: Release as in `go_alone`, for those who come in by themselves; those
+        // let in here learn through the lines' lock. A plain store: while WRITER and the bit of a
+        // line are set the state changes under that lock only.
+        self.state.store(held | lines.bits(), Ordering::Release);
         drop(lines);
         owed.wake_all();
     }
 
     // ---- both ----
 
-    /// Comes in if `step` says how, else says that somebody waits. Under the lines' lock.
-    fn enter_or_announce(&self, step: impl Fn(u64) -> Option<u64>) -> bool {
+    #[cold]
+    fn outlast(&self, enter: impl FnMut() -> bool) -> bool {
+        // ORDERING: Relaxed, a glance; whoever enters acquires.
+        fought::outlast(|| self.state.load(Ordering::Relaxed), enter)
+    }
+
+    /// Comes in to read if it may, else says that readers wait. Who was invited need not mind
+    /// writers that wait. Under the lines' lock.
+    fn read_or_announce(&self, invited: bool) -> bool {
+        let closed = if invited {
+            WRITER
+        } else {
+            WRITER | WRITERS_WAIT
+        };
+        self.enter_or_announce(READERS_WAIT, |state| {
+            (state & closed == 0).then_some(state + READER)
+        })
+    }
+
+    /// Comes in to write if nobody holds the lock, else says that writers wait. Under the lines'
+    /// lock.
+    fn write_or_announce(&self, writing: u64) -> bool {
+        self.enter_or_announce(WRITERS_WAIT, |state| {
+            is_free(state).then_some(state | writing)
+        })
+    }
+
+    /// Comes in if `step` says how, else sets the bit of a line.
+    fn enter_or_announce(&self, line: u64, step: impl Fn(u64) -> Option<u64>) -> bool {
         // ORDERING: Relaxed, only the guess for the exchange below.
         let mut state = self.state.load(Ordering::Relaxed);
         loop {
             let entered = step(state);
-            if entered.is_none() && state & QUEUED != 0 {
-                // Announced already: the last one out sees it, and serves the lines once we
+            if entered.is_none() && state & line != 0 {
+                // Announced already: whoever goes out sees it, and serves the lines once we
                 // are in one of them.
                 return false;
             }
-            // ORDERING: Acquire as in `try_read` and `try_write`. Announcing publishes nothing;
-            // what follows is published by the lines' lock.
+            if entered.is_none() && state & LINES == 0 {
+                self.row.take(ptr::from_ref(self).addr());
+                self.row.set(holder_of(state, self.locked_at.get()));
+            }
+            // ORDERING: Acquire as in `try_read` and `try_write`. What follows an announcement is
+            // published by the lines' lock; Release shows the row to whoever overtakes.
             match self.state.compare_exchange_weak(
                 state,
-                entered.unwrap_or(state | QUEUED),
-                Ordering::Acquire,
+                entered.unwrap_or(state | line),
+                Ordering::AcqRel,
                 Ordering::Relaxed,
             ) {
-                Ok(_) if entered.is_some() => return true,
-                Ok(_) => {
-                    self.row.take(ptr::from_ref(self).addr());
-                    self.row.set(holder_of(state, self.locked_at.get()));
-                    return false;
-                }
+                Ok(_) => return entered.is_some(),
                 Err(now) => state = now,
             }
         }
@@ -423,46 +467,53 @@ impl RawRwLock {
     /// A future that waits to read is dropped.
     #[cold]
     pub(crate) fn abandon_read(&self, key: Key) {
-        let gone;
+        let mut owed = WakeList::new();
         let mut lines = enter(&self.lines);
-        let admitted = !lines.readers.is_linked(key);
-        gone = lines.readers.remove(key);
-        self.announce_if_empty(&lines);
+        let gone = lines.readers.remove(key);
+        let turn = gone.as_ref().map(|reader| reader.turn);
+        self.settle(&lines);
+        if turn == Some(Turn::Invited) {
+            lines.invited -= 1;
+            self.serve_writer(&mut lines, &mut owed);
+        }
         drop(lines);
         drop(gone);
-        if admitted {
+        owed.wake_all();
+        if turn == Some(Turn::Inside) {
             self.unlock_read();
         }
     }
 
-    /// A future that waits to write is dropped: readers that it held back come in.
+    /// A future that waits to write is dropped: readers that it held back come in, or a wake-up
+    /// that was its own goes on to the next.
     #[cold]
     pub(crate) fn abandon_write(&self, key: Key) {
-        let gone;
         let mut owed = WakeList::new();
         let mut lines = enter(&self.lines);
-        let admitted = !lines.writers.is_linked(key);
-        gone = lines.writers.remove(key);
-        if !admitted && lines.writers.is_empty() && !self.is_written() {
-            let readers = lines.admit_readers(&mut owed);
-            // ORDERING: Relaxed: the last writer went out before QUEUED was set, and whoever
-            // set it did so with Acquire and under the lines' lock, which passes that on.
-            self.state.fetch_add(readers, Ordering::Relaxed);
+        let has = !lines.writers.is_linked(key);
+        let gone = lines.writers.remove(key);
+        if !has && lines.writers.is_empty() && !self.is_written() {
+            lines.call_readers(Turn::Invited, &mut owed);
         }
-        self.announce_if_empty(&lines);
+        self.settle(&lines);
+        if !has {
+            self.serve_writer(&mut lines, &mut owed);
+        }
         drop(lines);
         drop(gone);
         owed.wake_all();
-        if admitted {
+        if has {
             self.unlock_write();
         }
     }
 
-    /// Opens the fast paths if nobody is in line. Under the lines' lock.
-    fn announce_if_empty(&self, lines: &Lines) {
-        if lines.queued() == 0 {
-            // ORDERING: Relaxed: a read-modify-write, which carries on the Release before it.
-            self.state.fetch_and(!QUEUED, Ordering::Relaxed);
+    /// Clears the bits of lines that are empty. Under the lines' lock.
+    fn settle(&self, lines: &Lines) {
+        let over = LINES & !lines.bits();
+        // ORDERING: Relaxed: only under the lines' lock do the bits change; and a
+        // read-modify-write carries on the Release before it.
+        if self.state.load(Ordering::Relaxed) & over != 0 {
+            self.state.fetch_and(!over, Ordering::Relaxed);
         }
     }
 }
