@@ -113,7 +113,7 @@ impl Watch {
 
     /// Tells the cycles that were there before; whether there are new ones.
     fn find(&mut self, shared: &'static Shared) -> bool {
-        let held = holders();
+        let held = holders(shared);
         let mut seen = HashSet::new();
         if !held.is_empty() || crate::snapshot::count(shared) <= FEW {
             let edges = edges(shared, &held);
@@ -144,7 +144,7 @@ pub(crate) fn caught(shared: &'static Shared, id: u64) {
     if shared.config.deadlock == Deadlock::Off {
         return;
     }
-    let edges = edges(shared, &holders());
+    let edges = edges(shared, &holders(shared));
     let found = edges.get(&id).filter(|edge| edge.holder.goroutine == id);
     if let Some(edge) = found
         && mark_told(shared, id)
@@ -167,12 +167,29 @@ fn mark_told(shared: &'static Shared, id: u64) -> bool {
     new
 }
 
-/// Objects and who will certainly give them back.
-fn holders() -> HashMap<usize, Holder> {
-    let all = held::all().into_iter();
-    all.filter(|held| held.holder.certain() != 0)
-        .map(|held| (held.object, held.holder))
+/// Objects and who will certainly give them back: which goroutine of this runtime. One of another
+/// runtime may have the same number there, and is on no cycle that is seen from here.
+fn holders(shared: &Shared) -> HashMap<usize, Holder> {
+    let all = held::all()
+        .into_iter()
+        .map(|held| (held.object, held.holder));
+    all.filter(|(_, holder)| holder.certain() != 0 && is_of(shared, holder))
+        .map(|(object, holder)| {
+            let goroutine = held::goroutine_of(holder.goroutine);
+            (
+                object,
+                Holder {
+                    goroutine,
+                    ..holder
+                },
+            )
+        })
         .collect()
+}
+
+/// Whether this is a goroutine of that runtime.
+fn is_of(shared: &Shared, holder: &Holder) -> bool {
+    held::runtime_of(holder.goroutine) == held::runtime_of(shared.whose)
 }
 
 /// The certain edges that may be part of a cycle, by the goroutine that waits: of a million that

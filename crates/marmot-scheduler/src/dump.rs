@@ -72,8 +72,10 @@ pub struct RunsOn {
 #[cfg_attr(feature = "serde", derive(serde::Serialize))]
 #[non_exhaustive]
 pub struct HeldBy {
-    /// The number of the goroutine that took it.
+    /// The number of the goroutine that took it, in its runtime.
     pub goroutine: u64,
+    /// It is one of another runtime.
+    pub elsewhere: bool,
     /// The line that took it, if known.
     pub place: Option<Place>,
 }
@@ -233,6 +235,9 @@ impl fmt::Display for Goroutine {
         }
         if let Some(held) = &self.held_by {
             write!(f, "\theld by goroutine {}", held.goroutine)?;
+            if held.elsewhere {
+                write!(f, " of another runtime")?;
+            }
             match held.place {
                 Some(place) => writeln!(f, ", taken at {place}")?,
                 None => writeln!(f)?,

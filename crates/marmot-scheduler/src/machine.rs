@@ -346,7 +346,7 @@ impl Machine {
         if RECORDED {
             events::started(self, id, g, self.last_stop.replace(0));
         }
-        begin_poll(id, BUDGET);
+        begin_poll(self.shared.whose | id, BUDGET);
         self.side.begin_poll();
         let pause = match cell::poll_once(task) {
             Poll::Ready(()) => {

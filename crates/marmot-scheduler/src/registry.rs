@@ -1,8 +1,10 @@
 //! Every runtime of the process: for dumps from outside, and to tell our threads from others.
 
 use std::collections::BTreeSet;
-use std::sync::atomic::{AtomicU8, Ordering};
+use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use marmot_wait::held;
 
 use crate::shared::Shared;
 use crate::threads::sys;
@@ -76,6 +78,13 @@ pub(crate) fn all() -> Vec<&'static Shared> {
 /// The number of the next runtime, from 1.
 // ORDERING: Relaxed, a counter.
 static NEXT: AtomicU8 = AtomicU8::new(1);
+
+/// What to add to the numbers of a runtime's goroutines, nothing for the first.
+pub(crate) fn next_whose() -> u64 {
+    static NEXT: AtomicU64 = AtomicU64::new(0);
+    // ORDERING: Relaxed, a counter.
+    held::number(NEXT.fetch_add(1, Ordering::Relaxed), 0)
+}
 
 /// A number for a runtime; the 255th and later ones share the last.
 pub(crate) fn next_number() -> u8 {

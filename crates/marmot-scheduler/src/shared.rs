@@ -63,6 +63,9 @@ pub(crate) struct Shared {
     exit_began: AtomicU64,
     exit_status: AtomicI32,
     next_id: AtomicU64,
+    /// What tells its goroutines from those of other runtimes, where they meet at a lock: to be
+    /// added to their numbers.
+    pub(crate) whose: u64,
     /// Goroutines started and ended by threads that are no machine.
     pub(crate) started: AtomicU64,
     pub(crate) ended: AtomicU64,
@@ -147,6 +150,7 @@ impl Shared {
             exit_began: AtomicU64::new(0),
             exit_status: AtomicI32::new(0),
             next_id: AtomicU64::new(1),
+            whose: crate::registry::next_whose(),
             started: AtomicU64::new(0),
             ended: AtomicU64::new(0),
             counters: Counters::default(),

@@ -231,7 +231,8 @@ impl Eye {
     fn held_by(&self, object: usize) -> Option<HeldBy> {
         let holder = self.held.get(&object)?;
         (holder.goroutine != 0).then(|| HeldBy {
-            goroutine: holder.goroutine,
+            goroutine: held::goroutine_of(holder.goroutine),
+            elsewhere: held::runtime_of(holder.goroutine) != held::runtime_of(self.shared.whose),
             place: holder.place.map(Into::into),
         })
     }

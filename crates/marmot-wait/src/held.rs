@@ -21,10 +21,52 @@ use std::panic::Location;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
+/// So many bits of a holder's number are that of the goroutine in its runtime: with a million
+/// started a second they last for half a year. Those above tell the runtime, of which a lock's
+/// word has room for 17 bits: of more runtimes in one process some share a number.
+const OWN: u32 = 44;
+const RUNTIMES: u64 = 1 << 17;
+
+/// The number of a goroutine among those of all runtimes. That of the first runtime, 0, is the
+/// goroutine's own.
+///
+/// A lock may be shared by several runtimes, and each of them has a goroutine 1.
+///
+/// # Examples
+///
+/// ```
+/// use marmot_wait::held::{goroutine_of, number, runtime_of};
+///
+/// let first = number(0, 1);
+/// let other = number(2, 1);
+/// assert!(first == 1 && first != other);
+/// assert_eq!((runtime_of(other), goroutine_of(other)), (2, 1));
+/// ```
+#[inline]
+#[must_use]
+pub const fn number(runtime: u64, goroutine: u64) -> u64 {
+    (runtime % RUNTIMES) << OWN | goroutine
+}
+
+/// The number of a goroutine in its runtime.
+#[inline]
+#[must_use]
+pub const fn goroutine_of(number: u64) -> u64 {
+    number & ((1 << OWN) - 1)
+}
+
+/// The runtime of a goroutine with this number.
+#[inline]
+#[must_use]
+pub const fn runtime_of(number: u64) -> u64 {
+    number >> OWN
+}
+
 /// Who holds a thing, as far as is known.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Holder {
-    /// The goroutine that took it; 0 if nobody has, or a plain thread, or several.
+    /// The [`number`] of the goroutine that took it; 0 if nobody has, or a plain thread, or
+    /// several.
     pub goroutine: u64,
     /// The line of the program where it was taken, if known.
     pub place: Option<&'static Location<'static>>,

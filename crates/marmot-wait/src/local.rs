@@ -15,7 +15,7 @@ pub(crate) struct Local {
     pub(crate) budget: Cell<u32>,
     /// Which queue of timers belongs to this thread's P.
     pub(crate) lane: Cell<u32>,
-    /// The goroutine being polled, 0 for none.
+    /// The goroutine being polled, by its number among all runtimes; 0 for none.
     pub(crate) goroutine: Cell<u64>,
     /// How many leaves have returned `Pending` in this poll, and of what kind if it was one.
     pub(crate) waits: Cell<Waits>,

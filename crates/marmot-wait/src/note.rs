@@ -7,6 +7,7 @@
 use std::panic::Location;
 use std::task::Waker;
 
+use crate::held;
 use crate::local::LOCAL;
 use crate::reason::WaitReason;
 use crate::runner::runner;
@@ -92,8 +93,8 @@ fn put(reason: WaitReason, object: usize, place: &'static Location<'static>, one
 
 /// As [`set`], for a wait for something that can be held: a lock, a turn, another goroutine.
 ///
-/// `waker` is the one that will end the wait, and `holder` the number of the goroutine that
-/// holds the thing, 0 if that is not known.
+/// `waker` is the one that will end the wait, and `holder` the number among all runtimes
+/// ([`held::number`]) of the goroutine that holds the thing, 0 if that is not known.
 pub fn set_held(
     reason: WaitReason,
     object: usize,
@@ -115,7 +116,7 @@ pub fn set_held_by(
     holder: u64,
 ) {
     let one = match owns {
-        true if holder != 0 && holder == goroutine() => Waits::ForItself,
+        true if holder != 0 && holder == whose() => Waits::ForItself,
         true => Waits::ForHeld,
         false => Waits::Something,
     };
@@ -142,16 +143,24 @@ pub fn take() -> Note {
     LOCAL.with(|local| local.note.replace(Note::NONE))
 }
 
-/// The number of the goroutine that this thread polls, or 0.
+/// The number of the goroutine that this thread polls, in its runtime, or 0.
+#[inline]
+#[must_use]
+pub fn goroutine() -> u64 {
+    held::goroutine_of(whose())
+}
+
+/// The number among all runtimes ([`held::number`]) of the goroutine that this thread polls, or 0.
 ///
 /// Locks keep it as their holder, so that a dump can name who holds what.
 #[inline]
 #[must_use]
-pub fn goroutine() -> u64 {
+pub fn whose() -> u64 {
     LOCAL.with(|local| local.goroutine.get())
 }
 
-/// Tells which goroutine this thread polls from now on; 0 for none. Gives the one before.
+/// Tells which goroutine this thread polls from now on, by its number among all runtimes; 0 for
+/// none. Gives the one before.
 #[inline]
 pub fn set_goroutine(id: u64) -> u64 {
     LOCAL.with(|local| local.goroutine.replace(id))

@@ -75,8 +75,8 @@ pub fn set_lane(lane: Option<u32>) -> Option<u32> {
     }
 }
 
-/// Begins the poll of a goroutine on this thread: its number, and how many operations it may
-/// do. Forgets what an earlier poll said. For whoever polls; one thread-local access.
+/// Begins the poll of a goroutine on this thread: its number among all runtimes
+/// ([`held::number`](crate::held::number)), and how many operations it may do. Forgets what an earlier poll said. For whoever polls; one thread-local access.
 #[inline]
 pub fn begin_poll(goroutine: u64, operations: u32) {
     LOCAL.with(|local| {

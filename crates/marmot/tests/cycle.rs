@@ -412,6 +412,38 @@ fn what_only_looks_like_a_cycle_is_not_told() {
 }
 
 #[test]
+fn goroutines_of_the_same_number_in_two_runtimes_are_two() {
+    within(SOON * 2, || {
+        let made = [(); 2].map(|()| observed());
+        let (lock, cell) = (leak(Mutex::new(())), leak(OnceCell::new()));
+        let writes = leak(RwLock::new(()));
+        let meet = leak(marmot::sync::Barrier::new(2));
+        let all = made.each_ref().map(|(rt, _)| {
+            rt.spawn(async move {
+                let me = goid();
+                meet.wait().await;
+                let guard = lock.lock().await;
+                assert_eq!(lock.holder(), me);
+                // For longer than a cycle needs to be told.
+                sleep(ms(700)).await;
+                drop(guard);
+                cell.get_or_init(async || sleep(ms(700)).await).await;
+                let guard = writes.write().await;
+                assert_eq!(writes.holder(), me);
+                sleep(ms(700)).await;
+                drop(guard);
+                me
+            })
+        });
+        let ids = all.map(|one| one.join_blocking().expect("it ends well"));
+        assert_eq!(ids[0], ids[1]);
+        for (_, reports) in made {
+            assert_eq!(reports.try_recv().ok(), None);
+        }
+    });
+}
+
+#[test]
 fn a_mutex_knows_who_holds_it_and_where_it_was_locked() {
     let (rt, _reports) = observed();
     rt.block_on(rt.spawn(async {

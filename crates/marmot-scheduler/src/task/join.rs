@@ -285,7 +285,8 @@ impl<T> Future for JoinHandle<T> {
         };
         if !self.is_finished() && self.leave_waker(task, cx) {
             // SAFETY: the handle's reference keeps the cell alive.
-            let joined = unsafe { task.0.as_ref() }.id.load(Ordering::Relaxed);
+            let g = unsafe { task.0.as_ref() };
+            let joined = g.shared().whose | g.id.load(Ordering::Relaxed);
             note::set_held_by(
                 WaitReason::Join,
                 task.0.as_ptr() as usize,

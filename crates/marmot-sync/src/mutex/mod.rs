@@ -16,7 +16,7 @@ use std::fmt;
 use std::panic::Location;
 use std::sync::Arc;
 
-use marmot_wait::park;
+use marmot_wait::{held, park};
 
 use crate::fatal::fatal;
 use crate::holder::Guard;
@@ -213,7 +213,7 @@ impl<T: ?Sized> Mutex<T> {
     /// The number of the goroutine that took the lock; 0 if nobody has, or a plain thread.
     #[must_use]
     pub fn holder(&self) -> u64 {
-        self.raw.holder()
+        held::goroutine_of(self.raw.holder())
     }
 
     /// The line of the program where the lock was taken, if somebody holds it.

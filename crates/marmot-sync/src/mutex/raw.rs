@@ -54,7 +54,7 @@ fn locked(guard: Guard) -> u64 {
         Guard::Borrowed => LOCKED,
         Guard::Owned => LOCKED | MOVABLE,
     };
-    note::goroutine() << GOROUTINE | how
+    note::whose() << GOROUTINE | how
 }
 
 /// How long one waits, in nanoseconds, before the lock is handed over. Go's value

@@ -33,7 +33,7 @@ const GOROUTINE: u32 = 2;
 
 /// The state while the present goroutine does the work.
 fn running() -> u64 {
-    note::goroutine() << GOROUTINE | RUNNING
+    note::whose() << GOROUTINE | RUNNING
 }
 
 struct Waiter {

@@ -18,7 +18,7 @@ use std::fmt;
 use std::panic::Location;
 use std::sync::Arc;
 
-use marmot_wait::park;
+use marmot_wait::{held, park};
 
 use crate::fatal::fatal;
 use crate::holder::Guard;
@@ -253,7 +253,7 @@ impl<T: ?Sized> RwLock<T> {
     /// thread.
     #[must_use]
     pub fn holder(&self) -> u64 {
-        self.raw.holder()
+        held::goroutine_of(self.raw.holder())
     }
 
     /// The line of the program where the lock was taken to write, if somebody writes.

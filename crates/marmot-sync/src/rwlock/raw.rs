@@ -65,7 +65,7 @@ fn writing(guard: Guard) -> u64 {
         Guard::Borrowed => WRITER,
         Guard::Owned => WRITER | MOVABLE,
     };
-    note::goroutine().wrapping_mul(READER) | how
+    note::whose().wrapping_mul(READER) | how
 }
 
 /// What the table of what is held says of this state: of readers, which may be many, nothing.

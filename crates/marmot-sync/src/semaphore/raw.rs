@@ -135,7 +135,7 @@ impl RawSemaphore {
             return place.pending(WaitReason::Semaphore, self);
         }
         let goroutine = match guard {
-            Guard::Borrowed => note::goroutine(),
+            Guard::Borrowed => note::whose(),
             Guard::Owned => 0,
         };
         let mut waker = Some(cx.waker().clone());

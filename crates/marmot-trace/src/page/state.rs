@@ -6,7 +6,6 @@ use std::time::Duration;
 use marmot_scheduler::{
     Dump, Goroutine, GoroutineState, Histogram, MachineStatus, Metrics, Place, ProcStatus,
 };
-use marmot_wait::held;
 
 use super::json::Json;
 
@@ -186,15 +185,15 @@ fn goroutine(json: &mut Json, g: &Goroutine) {
 
 /// Who holds what others of this runtime wait for.
 fn holders(json: &mut Json, dump: &Dump) {
-    let waited: std::collections::HashSet<usize> =
-        dump.goroutines.iter().map(|g| g.object).collect();
-    let held = held::all()
-        .into_iter()
-        .filter(|held| waited.contains(&held.object));
-    json.list("holders", held, |json, held| {
-        json.text("object", &format!("{:#x}", held.object));
-        json.number("goroutine", held.holder.goroutine);
-        let place = held.holder.place.map(|p| p.to_string());
+    let held = dump.goroutines.iter().filter_map(|g| {
+        let held = g.held_by.filter(|held| !held.elsewhere)?;
+        Some((g.object, held))
+    });
+    let held: std::collections::BTreeMap<_, _> = held.collect();
+    json.list("holders", held, |json, (object, held)| {
+        json.text("object", &format!("{object:#x}"));
+        json.number("goroutine", held.goroutine);
+        let place = held.place.map(|p| p.to_string());
         json.maybe_text("place", place.as_deref());
     });
 }
