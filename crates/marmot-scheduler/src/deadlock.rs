@@ -13,6 +13,7 @@ use crate::builder::Deadlock;
 use crate::foreign;
 use crate::registry;
 use crate::shared::Shared;
+use crate::shared_with;
 use crate::snapshot;
 use crate::task::panic::{contained, die, print};
 
@@ -121,15 +122,20 @@ fn verdict(shared: &'static Shared) -> (Verdict, u64) {
         return (Verdict::None, started);
     }
     // In a test the process's first thread is the harness's, and other runtimes are other
-    // tests': they have nothing to do with this one.
-    let alone = shared.config.isolated;
-    let runtimes = match alone {
+    // tests': they have nothing to do with this one, unless it waits for what they share.
+    let isolated = shared.config.isolated;
+    let shares = isolated && shared_with::with_others(shared);
+    let runtimes = match isolated && !shares {
         true => vec![shared],
         false => registry::all(),
     };
     let all = || -> Option<Vec<u64>> { runtimes.iter().map(|r| stillness(r)).collect() };
     let before = all();
-    let asleep = foreign::asleep(foreign::main_thread().filter(|_| alone));
+    if shares && before.is_none() {
+        // Another test goes on, and may let this one go on.
+        return (Verdict::None, started);
+    }
+    let asleep = foreign::asleep(foreign::main_thread().filter(|_| isolated));
     // No goroutine was polled meanwhile, so none of ours has woken one of those either.
     let certain = asleep && before.is_some() && all() == before;
     let verdict = match certain {

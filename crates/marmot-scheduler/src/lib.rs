@@ -83,6 +83,8 @@ mod scope;
 #[cfg(not(marmot_loom))]
 mod shared;
 #[cfg(not(marmot_loom))]
+mod shared_with;
+#[cfg(not(marmot_loom))]
 mod sigquit;
 #[cfg(not(marmot_loom))]
 mod sleep;

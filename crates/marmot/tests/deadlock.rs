@@ -5,6 +5,7 @@ use std::sync::mpsc::{Receiver as Reports, RecvTimeoutError, channel};
 use std::time::Duration;
 
 use marmot::prelude::*;
+use marmot::sync::OnceCell;
 use marmot::{Deadlock, Handle};
 use marmot_testing::until;
 
@@ -253,6 +254,62 @@ fn a_test_that_deadlocks_fails_at_once() {
     if cfg!(target_os = "linux") {
         assert!(child.1 < Duration::from_secs(4), "{:?}", child.1);
     }
+}
+
+/// Makes some tests of this file run one after the other.
+static ONE_BY_ONE: Mutex<u32> = Mutex::new(0);
+/// Filled by the first of them.
+static ONCE: OnceCell<u32> = OnceCell::new();
+static PERMITS: Semaphore = Semaphore::new(1);
+
+/// Takes turns with the same in other runtimes, for longer than a deadlock would take to be told.
+async fn takes_turns() {
+    let first = ONCE.get_or_init(async || {
+        sleep(ms(300)).await;
+        7
+    });
+    assert_eq!(*first.await, 7);
+    let mut turn = ONE_BY_ONE.lock().await;
+    sleep(ms(100)).await;
+    *turn += 1;
+    drop(turn);
+    let permit = PERMITS.acquire(1).await;
+    sleep(ms(100)).await;
+    drop(permit);
+}
+
+#[marmot::test]
+async fn a_test_may_wait_for_what_another_test_holds() {
+    takes_turns().await;
+}
+
+#[marmot::test]
+async fn another_test_may_wait_for_it_too() {
+    takes_turns().await;
+}
+
+#[marmot::test(max_procs = 1)]
+async fn and_so_may_a_third() {
+    takes_turns().await;
+}
+
+#[marmot::test]
+#[ignore = "fails on purpose, in a child"]
+async fn locks_a_static_twice() {
+    let _once = ONE_BY_ONE.lock().await;
+    PERMITS.acquire(1).await.forget();
+    PERMITS.acquire(1).await.forget();
+}
+
+#[test]
+fn a_test_that_deadlocks_on_a_static_fails_too() {
+    let Some(child) = in_a_child("locks_a_static_twice") else {
+        return;
+    };
+    fails_with(
+        &child,
+        &["all goroutines are asleep - deadlock!", "[semacquire]"],
+    );
 }
 
 #[marmot::test]
