@@ -22,6 +22,7 @@ mod announce;
 mod background;
 mod clock;
 mod coalesce;
+mod far;
 mod func;
 mod group;
 pub mod lanes;

@@ -12,6 +12,10 @@
 //! where it is, to be pushed down when its turn comes. A node never has to be found, hence
 //! entries need not know their place in the heap, and moving a node touches nothing else.
 //!
+//! When there are more than [`SPILL`] nodes the heap is for those that are due within a
+//! millisecond, and the others wait unsorted until then (`far.rs`): then all of it costs O(1), and
+//! a heap that the cache holds.
+//!
 //! Bounded: each entry has exactly one node that is its own, so the dead are the nodes that
 //! outnumber the entries; when they are more than half, the heap is built anew without them.
 //! A timer that is taken back while its node is still the last one takes it along.
@@ -23,6 +27,10 @@ use std::ops::Range;
 
 use slab::Slab;
 
+use crate::far::Far;
+
+/// So many nodes fit the heap; with more of them, only those that are due next. 16 KiB.
+const SPILL: usize = 1024;
 /// The children of a node. Four of them fill one cache line; Go's heap has as many.
 const CHILDREN: usize = 4;
 /// Dead nodes that are never worth a rebuild; and an empty queue gives its memory back when
@@ -41,6 +49,31 @@ pub(crate) enum Crowd {
     Few { count: usize, last: u64 },
     /// [`MANY`] at least.
     Many,
+}
+
+/// What was found of those that are due by some instant.
+struct Found {
+    limit: u64,
+    count: usize,
+    last: u64,
+}
+
+impl Found {
+    fn add(&mut self, deadline: Option<u64>) {
+        if let Some(deadline) = deadline.filter(|&deadline| deadline <= self.limit) {
+            self.count += 1;
+            self.last = self.last.max(deadline);
+        }
+    }
+
+    fn crowd(&self) -> Crowd {
+        let Found { count, last, .. } = *self;
+        if count < MANY {
+            Crowd::Few { count, last }
+        } else {
+            Crowd::Many
+        }
+    }
 }
 
 /// A place in a [`TimerQueue`]. Never valid again once the entry is gone.
@@ -63,16 +96,16 @@ struct Entry<T> {
 
 /// Two words, so that it travels in registers.
 #[derive(Clone, Copy, Debug)]
-struct Node {
+pub(crate) struct Node {
     /// Not later than the deadline of the entry.
-    at: u64,
+    pub(crate) at: u64,
     /// The entry's index, and whether it is this entry's own: index and stamp.
-    whose: u64,
+    pub(crate) whose: u64,
 }
 
 impl Node {
     #[inline]
-    fn new(at: u64, index: u32, stamp: u32) -> Node {
+    pub(crate) fn new(at: u64, index: u32, stamp: u32) -> Node {
         Node {
             at,
             whose: u64::from(index) << 32 | u64::from(stamp),
@@ -94,6 +127,10 @@ impl Node {
 #[derive(Debug)]
 pub(crate) struct TimerQueue<T> {
     heap: Vec<Node>,
+    /// The nodes that are due later, if there are many.
+    far: Option<Box<Far>>,
+    /// The latest *now* that was seen.
+    now: u64,
     entries: Slab<Entry<T>>,
     /// The next identity: counts entries and moved nodes. 2^64 do not run out.
     next: u64,
@@ -103,6 +140,8 @@ impl<T> TimerQueue<T> {
     pub(crate) const fn new() -> TimerQueue<T> {
         TimerQueue {
             heap: Vec::new(),
+            far: None,
+            now: 0,
             entries: Slab::new(),
             next: 0,
         }
@@ -114,12 +153,13 @@ impl<T> TimerQueue<T> {
     }
 
     /// How much memory is held, in nodes.
-    #[cfg(test)]
+    #[inline]
     fn nodes(&self) -> usize {
-        self.heap.len()
+        self.heap.len() + self.far.as_ref().map_or(0, |far| far.len())
     }
 
-    /// Adds a deadline. O(log n), and O(1) if it is later than most.
+    /// Adds a deadline. O(1) if it is later than most, or than a millisecond from now; else
+    /// O(log n) in those that are due within that.
     #[inline]
     pub(crate) fn insert(&mut self, deadline: u64, value: T) -> Key {
         let id = self.fresh();
@@ -167,10 +207,13 @@ impl<T> TimerQueue<T> {
     /// Takes an entry out before its time, with its deadline. O(1), amortized.
     #[inline]
     pub(crate) fn remove(&mut self, key: Key) -> Option<(u64, T)> {
-        let own = Node::new(0, key.index, self.entry(key)?.stamp);
+        let entry = self.entry(key)?;
+        let own = Node::new(entry.deadline, key.index, entry.stamp);
         let entry = self.entries.remove(key.index as usize);
         if self.heap.last().is_some_and(|last| last.whose == own.whose) {
             self.heap.pop();
+        } else if let Some(far) = &mut self.far {
+            far.pop_last(own);
         }
         self.bound();
         Some((entry.deadline, entry.value))
@@ -180,7 +223,8 @@ impl<T> TimerQueue<T> {
     ///
     /// Entries of one instant come in no particular order.
     pub(crate) fn pop_due(&mut self, now: u64) -> Option<T> {
-        if self.next_deadline()? > now {
+        self.draw_near(now);
+        if self.next_near()? > now {
             return None;
         }
         let node = self.pop();
@@ -189,52 +233,120 @@ impl<T> TimerQueue<T> {
         Some(entry.value)
     }
 
-    /// The earliest deadline. O(1), after the dead nodes at the top are gone.
+    /// The earliest deadline; or, of a crowd that is not due within a millisecond, when that
+    /// begins. O(1), after the dead nodes at the top are gone.
     pub(crate) fn next_deadline(&mut self) -> Option<u64> {
+        loop {
+            if let Some(deadline) = self.next_near() {
+                return Some(deadline);
+            }
+            let (nodes, start) = self.far.as_ref()?.first_slot()?;
+            if nodes.len() > LOOKS {
+                return Some(start);
+            }
+            let settled = |node: &Node| self.deadline_of(*node) == Some(node.at);
+            if nodes.iter().all(settled) {
+                return nodes.iter().map(|node| node.at).min();
+            }
+            self.settle_first_slot();
+        }
+    }
+
+    /// The dead of the first slot go, and those that were put off go where they belong now.
+    fn settle_first_slot(&mut self) {
+        let nodes = self.far.as_mut().map(|far| far.take_first_slot());
+        for node in nodes.unwrap_or_default() {
+            if let Some(at) = self.deadline_of(node) {
+                self.push(Node { at, ..node });
+            }
+        }
+    }
+
+    /// The earliest deadline in the heap.
+    fn next_near(&mut self) -> Option<u64> {
         loop {
             let node = *self.heap.first()?;
             match self.deadline_of(node) {
                 None => {
                     self.pop();
                 }
-                Some(deadline) if deadline > node.at => {
-                    self.heap[0].at = deadline;
-                    self.sift_down(0);
+                Some(at) if at > node.at => {
+                    self.pop();
+                    self.push(Node { at, ..node });
                 }
                 Some(deadline) => return Some(deadline),
             }
         }
     }
 
-    /// How many are due by this instant. O(1): it looks at the first few nodes, and counts
-    /// none too many.
+    /// Into the heap with what may be due.
+    #[inline]
+    fn draw_near(&mut self, now: u64) {
+        self.now = self.now.max(now);
+        if self.far.as_ref().is_some_and(|far| far.takes(now)) {
+            self.draw_from_far(now);
+        }
+    }
+
+    #[cold]
+    fn draw_from_far(&mut self, now: u64) {
+        let Some(mut far) = self.far.take() else {
+            return;
+        };
+        far.take_until(now, |node| {
+            // Looking at all the entries one after the other lets the CPU fetch many at a time; each
+            // by itself, when its time has come, would be a miss of the cache.
+            if self.deadline_of(node).is_some() {
+                self.push_near(node);
+            }
+        });
+        self.far = Some(far);
+    }
+
+    /// The heap has become large: those that are due later wait elsewhere from now on.
+    #[cold]
+    fn spill(&mut self) {
+        let mut far = Far::after(self.now);
+        self.heap.retain(|&node| {
+            let stays = !far.takes(node.at);
+            if !stays {
+                far.push(node);
+            }
+            stays
+        });
+        self.far = Some(far);
+        self.heapify();
+    }
+
+    /// How many are due by this instant. O(1): it looks at the first few nodes, and counts none
+    /// too many.
     pub(crate) fn crowd(&self, limit: u64) -> Crowd {
-        let (mut count, mut last) = (0, 0);
-        // The nodes that are due by then hang together at the top: breadth first.
-        let mut found = [0_usize; LOOKS];
+        let mut found = Found {
+            limit,
+            count: 0,
+            last: 0,
+        };
+        // The nodes of the heap that are due by then hang together at the top: breadth first.
+        let mut tops = [0_usize; LOOKS];
         let mut end = usize::from(self.heap.first().is_some_and(|node| node.at <= limit));
         let mut looked = 0;
-        while looked < end {
-            let at = found[looked];
+        while looked < end && found.count < MANY {
+            let at = tops[looked];
             looked += 1;
-            match self.deadline_of(self.heap[at]) {
-                Some(deadline) if deadline <= limit => {
-                    count += 1;
-                    last = last.max(deadline);
-                }
-                _ => {}
-            }
-            if count == MANY {
-                return Crowd::Many;
-            }
+            found.add(self.deadline_of(self.heap[at]));
             for child in self.children(at) {
                 if end < LOOKS && self.heap[child].at <= limit {
-                    found[end] = child;
+                    tops[end] = child;
                     end += 1;
                 }
             }
         }
-        Crowd::Few { count, last }
+        let far = self.far.as_ref().and_then(|far| far.first_slot());
+        let (nodes, _) = far.filter(|&(_, start)| start <= limit).unwrap_or_default();
+        for &node in nodes.iter().take(LOOKS) {
+            found.add(self.deadline_of(node));
+        }
+        found.crowd()
     }
 
     #[inline]
@@ -272,7 +384,7 @@ impl<T> TimerQueue<T> {
     /// Keeps the dead below half, and an empty queue small.
     #[inline]
     fn bound(&mut self) {
-        if self.heap.len() > 2 * self.entries.len() + KEEP {
+        if self.nodes() > 2 * self.entries.len() + KEEP {
             self.rebuild();
         }
         self.give_back();
@@ -283,21 +395,25 @@ impl<T> TimerQueue<T> {
         if self.entries.is_empty() && self.entries.capacity() > KEEP {
             self.entries = Slab::new();
             self.heap = Vec::new();
+            self.far = None;
         }
     }
 
     /// Builds the heap anew from the living. O(n), paid for by n removals.
     #[cold]
     fn rebuild(&mut self) {
+        // (One that was put off keeps its node where it is: its time may be that of the others.)
         let mut heap = std::mem::take(&mut self.heap);
-        heap.retain_mut(|node| match self.deadline_of(*node) {
-            Some(deadline) => {
-                node.at = deadline;
-                true
-            }
-            None => false,
-        });
+        heap.retain(|&node| self.deadline_of(node).is_some());
         self.heap = heap;
+        self.heapify();
+        if let Some(mut far) = self.far.take() {
+            far.retain(|&node| self.deadline_of(node).is_some());
+            self.far = Some(far);
+        }
+    }
+
+    fn heapify(&mut self) {
         for at in (0..self.heap.len().div_ceil(CHILDREN)).rev() {
             self.sift_down(at);
         }
@@ -305,6 +421,20 @@ impl<T> TimerQueue<T> {
 
     #[inline]
     fn push(&mut self, node: Node) {
+        match &mut self.far {
+            Some(far) if far.takes(node.at) => far.push(node),
+            Some(_) => self.push_near(node),
+            None => {
+                self.push_near(node);
+                if self.heap.len() > SPILL {
+                    self.spill();
+                }
+            }
+        }
+    }
+
+    #[inline]
+    fn push_near(&mut self, node: Node) {
         self.heap.push(node);
         self.sift_up(self.heap.len() - 1);
     }
@@ -370,7 +500,7 @@ mod tests {
 
     use marmot_testing::Rng;
 
-    use super::{KEEP, Key, TimerQueue};
+    use super::{KEEP, Key, LOOKS, SPILL, TimerQueue};
 
     /// The same queue, written so that one sees at once that it is right.
     #[derive(Default)]
@@ -390,19 +520,31 @@ mod tests {
         gone: Vec<Key>,
         names: u32,
         now: u64,
+        /// Deadlines lie so many bits ahead.
+        ahead: usize,
+        /// And time passes by so many bits less at once.
+        slower: usize,
         rng: Rng,
     }
 
     impl Pair {
-        fn new(seed: u64) -> Pair {
+        fn new(seed: u64, ahead: usize, slower: usize) -> Pair {
             Pair {
                 queue: TimerQueue::new(),
                 model: Model::default(),
                 gone: Vec::new(),
                 names: 0,
                 now: 0,
+                ahead,
+                slower,
                 rng: Rng::seeded(seed),
             }
+        }
+
+        /// Near or far, each scale as often as any other.
+        fn deadline(&mut self) -> u64 {
+            let bits = self.rng.below(self.ahead) + 1;
+            self.now + self.rng.below(1 << bits) as u64
         }
 
         fn any(&mut self) -> Option<u32> {
@@ -412,7 +554,7 @@ mod tests {
         }
 
         fn insert(&mut self) {
-            let deadline = self.now + self.rng.below(1000) as u64;
+            let deadline = self.deadline();
             let key = self.queue.insert(deadline, self.names);
             self.model.by_name.insert(self.names, (deadline, key));
             self.names += 1;
@@ -427,14 +569,19 @@ mod tests {
 
         fn reset(&mut self) {
             let Some(name) = self.any() else { return };
-            let to = self.now + self.rng.below(1000) as u64;
+            let to = self.deadline();
             let (deadline, key) = self.model.by_name.get_mut(&name).expect("chosen");
             *deadline = to;
             assert!(self.queue.reset(*key, to));
         }
 
         fn advance(&mut self) {
-            self.now += self.rng.below(100) as u64;
+            let bits = self.rng.below(self.ahead - self.slower) + 1;
+            self.now += self.rng.below(1 << bits) as u64;
+            self.serve();
+        }
+
+        fn serve(&mut self) {
             while let Some(name) = self.queue.pop_due(self.now) {
                 let (deadline, key) = self.model.by_name.remove(&name).expect("still there");
                 assert!(deadline <= self.now, "handed out early");
@@ -463,15 +610,33 @@ mod tests {
             assert_eq!(self.queue.len(), living);
             assert!(self.queue.nodes() <= 2 * living + KEEP + 1);
             if self.rng.below(4) == 0 {
-                assert_eq!(self.queue.next_deadline(), self.model.earliest());
+                let (next, earliest) = (self.queue.next_deadline(), self.model.earliest());
+                match living {
+                    0..SPILL => assert_eq!(next, earliest),
+                    // The beginning of a crowd.
+                    _ => assert!(next.is_some() && next <= earliest),
+                }
             }
+        }
+
+        /// Sleeps until the next deadline and serves it, as often as there are any.
+        fn sleep_through(&mut self) -> usize {
+            self.serve();
+            let mut sleeps = 0;
+            while let Some(next) = self.queue.next_deadline() {
+                assert!(next > self.now, "what was due has been served");
+                self.now = next;
+                self.serve();
+                sleeps += 1;
+            }
+            sleeps
         }
     }
 
     #[test]
     fn the_queue_does_what_the_obvious_model_does() {
         for seed in 1..=40 {
-            let mut pair = Pair::new(seed);
+            let mut pair = Pair::new(seed, 10, 3);
             for _ in 0..2000 {
                 pair.step();
             }
@@ -479,6 +644,44 @@ mod tests {
             pair.advance();
             assert_eq!(pair.queue.len(), 0, "seed {seed}");
         }
+    }
+
+    #[test]
+    fn a_large_queue_does_what_the_obvious_model_does() {
+        for seed in 1..=8 {
+            let mut pair = Pair::new(seed, 45, 9);
+            while pair.model.by_name.len() < 3 * SPILL {
+                pair.insert();
+            }
+            for _ in 0..1000 {
+                pair.step();
+            }
+            assert!(pair.queue.far.is_some(), "seed {seed}");
+            let left = pair.model.by_name.len();
+            let sleeps = pair.sleep_through();
+            assert_eq!(pair.queue.len(), 0, "seed {seed}");
+            // One for each deadline, but for those that a crowd's beginning adds.
+            assert!(sleeps <= left + left / LOOKS + 64, "{sleeps} for {left}");
+        }
+    }
+
+    #[test]
+    fn a_few_that_stay_and_many_that_come_and_go_stay_bounded() {
+        let mut queue = TimerQueue::new();
+        let stay: Vec<_> = (0..2000).map(|n| queue.insert((n + 1) << 30, 0)).collect();
+        for n in 0..200_000_u64 {
+            let key = queue.insert((n % 977 + 1) << 28, 1);
+            if n % 3 == 0 {
+                assert!(queue.reset(key, (n % 31 + 1) << 27));
+            }
+            assert!(queue.remove(key).is_some());
+            assert!(queue.nodes() <= 2 * 2001 + KEEP + 1);
+        }
+        for key in stay {
+            assert!(queue.remove(key).is_some());
+        }
+        assert_eq!((queue.nodes(), queue.next_deadline()), (0, None));
+        assert!(queue.far.is_none(), "the memory is given back");
     }
 
     #[test]

@@ -27,6 +27,7 @@ mod latch;
 mod local;
 pub mod note;
 pub mod park;
+mod prefetch;
 mod queue;
 mod reason;
 mod runner;
