@@ -9,9 +9,11 @@ use std::cell::UnsafeCell;
 use std::fmt;
 use std::future::Future;
 use std::panic::Location;
+use std::pin::pin;
 
 use marmot_wait::{WaitReason, park};
 
+use super::aside::aside;
 use super::raw::{RawOnce, Turn};
 
 /// A value that is made once, by whoever needs it first; the others wait for it.
@@ -85,11 +87,17 @@ impl<T> OnceCell<T> {
     where
         F: AsyncFnOnce() -> T,
     {
-        self.get_or_init_at(f, Location::caller(), WaitReason::Once)
+        let caller = Location::caller();
+        async move {
+            match self.get() {
+                Some(value) => value,
+                None => aside(pin!(self.get_or_init_at(f, caller, WaitReason::Once))).await,
+            }
+        }
     }
 
-    /// [`get_or_init`](OnceCell::get_or_init), asked from that line of the program.
-    #[inline]
+    /// [`get_or_init`](OnceCell::get_or_init), asked from that line of the program; does not
+    /// expect that there is a value.
     pub(crate) async fn get_or_init_at<F>(
         &self,
         f: F,
@@ -99,9 +107,6 @@ impl<T> OnceCell<T> {
     where
         F: AsyncFnOnce() -> T,
     {
-        if let Some(value) = self.get() {
-            return value;
-        }
         if let Some(turn) = self.once.begin(caller, reason).await {
             let value = f().await;
             self.fill(turn, value);
@@ -133,12 +138,23 @@ impl<T> OnceCell<T> {
             if let Some(value) = self.get() {
                 return Ok(value);
             }
-            if let Some(turn) = self.once.begin(caller, WaitReason::Once).await {
-                let value = f().await?;
-                self.fill(turn, value);
-            }
-            Ok(self.made())
+            aside(pin!(self.get_or_try_init_at(f, caller))).await
         }
+    }
+
+    async fn get_or_try_init_at<F, E>(
+        &self,
+        f: F,
+        caller: &'static Location<'static>,
+    ) -> Result<&T, E>
+    where
+        F: AsyncFnOnce() -> Result<T, E>,
+    {
+        if let Some(turn) = self.once.begin(caller, WaitReason::Once).await {
+            let value = f().await?;
+            self.fill(turn, value);
+        }
+        Ok(self.made())
     }
 
     /// As [`get_or_init`](OnceCell::get_or_init), for a plain thread; legal inside a goroutine

@@ -1,5 +1,6 @@
 //! Work that is done once, and values that are made once.
 
+mod aside;
 mod cell;
 #[cfg(all(test, marmot_loom))]
 mod models;
@@ -9,10 +10,12 @@ mod value;
 use std::fmt;
 use std::future::Future;
 use std::panic::{Location, resume_unwind};
+use std::pin::pin;
 
 use marmot_wait::{WaitReason, park};
 
 use crate::panics::caught;
+use aside::aside;
 use raw::RawOnce;
 
 pub use cell::OnceCell;
@@ -73,7 +76,7 @@ impl Once {
         let caller = Location::caller();
         async move {
             if !self.raw.is_done() {
-                self.run(f, caller).await;
+                aside(pin!(self.run(f, caller))).await;
             }
         }
     }

@@ -3,13 +3,14 @@
 use std::fmt;
 use std::future::{Future, poll_fn};
 use std::panic::{AssertUnwindSafe, Location, catch_unwind, resume_unwind};
-use std::pin::Pin;
+use std::pin::{Pin, pin};
 use std::sync::{Mutex, PoisonError};
 use std::task::{Context, Poll};
 use std::thread;
 
 use marmot_wait::{WaitReason, park};
 
+use super::aside::aside;
 use super::cell::OnceCell;
 use crate::panics::Echo;
 
@@ -73,7 +74,7 @@ impl<T> OnceValue<T> {
         async move {
             match self.value.get() {
                 Some(Ok(value)) => value,
-                _ => self.get_slow(caller).await,
+                _ => aside(pin!(self.get_slow(caller))).await,
             }
         }
     }
