@@ -189,7 +189,7 @@ pub(crate) fn schedule<const NEW: bool>(shared: &'static Shared, task: TaskRef) 
         return shared.push_hog(task);
     }
     if m.sampling.get() >= sampling::TIMING {
-        header(task).stamp();
+        m.stamp(header(task));
     }
     let before = m.side.enter();
     let queued = m.held().map(|p| p.push_next(task));

@@ -67,6 +67,10 @@ pub(crate) mod sampling {
     pub(crate) const TIMING: u8 = 3;
     /// Goroutines that are queued are stamped.
     pub(crate) const WAKING: u8 = 4;
+    /// Of those that one poll or one look at the world queues, so many get one stamp: the first
+    /// does, and a thousand sockets that are ready at once do not cost a thousand looks at the clock,
+    /// and as many again when they run.
+    pub(crate) const EVERY: u32 = 16;
 }
 
 /// A flag that its machine's thread alone writes, and dumps glance at.
@@ -115,6 +119,8 @@ pub(crate) struct Machine {
     /// The coarse time of the last sample, and of the last wake that was stamped.
     pub(crate) sampled_at: Cell<u64>,
     stamped_at: Cell<u64>,
+    /// How many were queued in this sample.
+    stampable: Cell<u32>,
     /// It is in the driver, or on its way in or out.
     pub(crate) drives: Cell<bool>,
     /// It has just got its P: the global queue and the timers come first.
@@ -159,7 +165,7 @@ pub(crate) struct Machine {
 }
 
 #[expect(unsafe_code, reason = "cells of one thread beside atomics of all")]
-// SAFETY: `proc`, `yielded`, `sampling`, `random`, `ids` and `cache` are used by the
+// SAFETY: `proc`, `yielded`, `sampling` and what goes with it, `random`, `ids` and `cache` are used by the
 // machine's own thread alone (through `current`); everything else is `Sync`.
 unsafe impl Sync for Machine {}
 
@@ -180,6 +186,7 @@ impl Machine {
             timed_from: Cell::new(0),
             sampled_at: Cell::new(0),
             stamped_at: Cell::new(0),
+            stampable: Cell::new(0),
             drives: Cell::new(false),
             fresh: Cell::new(true),
             jumped: Cell::new(false),
@@ -398,9 +405,20 @@ impl Machine {
             sampling::DUE => self.sampling.set(sampling::NEXT),
             sampling::NEXT => {
                 self.sampling.set(sampling::TIMING);
+                self.stampable.set(0);
                 self.timed_from.set(clock::now_ns());
             }
             _ => {}
+        }
+    }
+
+    /// Stamps a goroutine that is being queued, if it is its turn.
+    #[cold]
+    pub(crate) fn stamp(&self, g: &Header) {
+        let before = self.stampable.get();
+        self.stampable.set(before.wrapping_add(1));
+        if before.is_multiple_of(sampling::EVERY) {
+            g.stamp();
         }
     }
 
@@ -431,6 +449,7 @@ impl Machine {
         }
         self.stamped_at.set(now);
         self.sampling.set(sampling::WAKING);
+        self.stampable.set(0);
         wakes();
         self.sampling.set(sampling::OFF);
     }

@@ -3,8 +3,8 @@
 //! Counters are written where things happen: per P by whoever holds its lease, with plain
 //! stores; for what is rare and belongs to no P, with atomic additions. Nothing is written for
 //! an ordinary poll but its turn. Times are sampled (`machine::sampling`): one poll in 61
-//! and at most one in a millisecond per machine is timed, and the goroutines that it queues are
-//! stamped, so that the poll that takes one up can tell how long it was queued.
+//! and at most one in a millisecond per machine is timed, and one in 16 of the goroutines that it
+//! queues is stamped, so that the poll that takes it up can tell how long it was queued.
 
 mod histogram;
 mod openmetrics;
