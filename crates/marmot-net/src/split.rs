@@ -10,6 +10,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use futures::io::{AsyncRead, AsyncWrite};
+use marmot_netpoll::{PollFill, Spare};
 
 /// What the halves need of a connection beyond futures' traits.
 pub trait Conn {
@@ -161,6 +162,20 @@ macro_rules! reads {
             ) -> Poll<io::Result<usize>> {
                 let mut stream: &S = &self;
                 Pin::new(&mut stream).poll_read_vectored(cx, bufs)
+            }
+        }
+
+        impl<S> PollFill for $name
+        where
+            for<'b> &'b S: PollFill,
+        {
+            fn poll_fill(
+                self: Pin<&mut Self>,
+                cx: &mut Context<'_>,
+                spare: &mut Spare<'_>,
+            ) -> Poll<io::Result<()>> {
+                let mut stream: &S = &self;
+                Pin::new(&mut stream).poll_fill(cx, spare)
             }
         }
     };

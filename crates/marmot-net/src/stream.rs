@@ -6,13 +6,14 @@ use std::net::Shutdown;
 use std::panic::Location;
 use std::task::{Context, Poll};
 
-use marmot_netpoll::{Descriptor, Direction, sockets};
+use marmot_netpoll::{Descriptor, Direction, Spare, sockets};
 
 use crate::socket::Socket;
 
 /// A descriptor through which bytes go both ways.
 pub(crate) trait Bytes: Descriptor + Send + Sync + 'static {
     fn read(&self, buf: &mut [u8]) -> io::Result<usize>;
+    fn fill(&self, spare: &mut Spare<'_>) -> io::Result<usize>;
     fn read_vectored(&self, bufs: &mut [IoSliceMut<'_>]) -> io::Result<usize>;
     fn write(&self, buf: &[u8]) -> io::Result<usize>;
     fn write_vectored(&self, bufs: &[IoSlice<'_>]) -> io::Result<usize>;
@@ -24,8 +25,11 @@ macro_rules! bytes {
         impl Bytes for $name {
             #[inline]
             fn read(&self, buf: &mut [u8]) -> io::Result<usize> {
-                let mut io = self;
-                Read::read(&mut io, buf)
+                calls::read(self, buf)
+            }
+            #[inline]
+            fn fill(&self, spare: &mut Spare<'_>) -> io::Result<usize> {
+                calls::fill(self, spare)
             }
             fn read_vectored(&self, bufs: &mut [IoSliceMut<'_>]) -> io::Result<usize> {
                 let mut io = self;
@@ -33,8 +37,7 @@ macro_rules! bytes {
             }
             #[inline]
             fn write(&self, buf: &[u8]) -> io::Result<usize> {
-                let mut io = self;
-                Write::write(&mut io, buf)
+                calls::write(self, buf)
             }
             fn write_vectored(&self, bufs: &[IoSlice<'_>]) -> io::Result<usize> {
                 let mut io = self;
@@ -50,6 +53,68 @@ bytes!(sockets::TcpStream);
 #[cfg(unix)]
 bytes!(sockets::UnixStream);
 
+#[cfg(any(target_os = "linux", target_os = "android"))]
+mod calls {
+    //! The three calls that requests are made of, straight to the kernel: libc's are points at which a
+    //! thread may be cancelled, and say so before and after with two locked instructions each.
+
+    use std::io;
+    use std::os::fd::AsFd;
+
+    use marmot_netpoll::Spare;
+    use rustix::net::{RecvFlags, SendFlags, recv, send};
+
+    #[inline]
+    pub(super) fn read(io: &impl AsFd, buf: &mut [u8]) -> io::Result<usize> {
+        let (got, _) = recv(io, buf, RecvFlags::empty())?;
+        Ok(got)
+    }
+
+    #[inline]
+    pub(super) fn fill(io: &impl AsFd, spare: &mut Spare<'_>) -> io::Result<usize> {
+        spare.recv(io)
+    }
+
+    /// The other side may have gone: that is an error, and no signal.
+    #[inline]
+    pub(super) fn write(io: &impl AsFd, buf: &[u8]) -> io::Result<usize> {
+        Ok(send(io, buf, SendFlags::NOSIGNAL)?)
+    }
+}
+
+#[cfg(not(any(target_os = "linux", target_os = "android")))]
+mod calls {
+    //! The same through mio, which on some systems has to know of each.
+
+    use std::io::{self, Read, Write};
+
+    use marmot_netpoll::Spare;
+
+    pub(super) fn read<T>(io: &T, buf: &mut [u8]) -> io::Result<usize>
+    where
+        for<'a> &'a T: Read,
+    {
+        let mut io = io;
+        io.read(buf)
+    }
+
+    pub(super) fn fill<T>(io: &T, spare: &mut Spare<'_>) -> io::Result<usize>
+    where
+        for<'a> &'a T: Read,
+    {
+        let mut io = io;
+        spare.read_through(|buf| io.read(buf))
+    }
+
+    pub(super) fn write<T>(io: &T, buf: &[u8]) -> io::Result<usize>
+    where
+        for<'a> &'a T: Write,
+    {
+        let mut io = io;
+        io.write(buf)
+    }
+}
+
 /// An empty buffer is done at once everywhere: nothing has to be ready for it.
 impl<T: Bytes> Socket<T> {
     #[inline]
@@ -57,6 +122,14 @@ impl<T: Bytes> Socket<T> {
         let read = self
             .evented()
             .try_some(Direction::Read, buf.len(), |_| io.read(buf));
+        self.not_our_end(read)
+    }
+
+    #[inline]
+    fn fill_some(&self, io: &T, spare: &mut Spare<'_>) -> io::Result<usize> {
+        let read = self
+            .evented()
+            .try_some(Direction::Read, spare.len(), |_| io.fill(spare));
         self.not_our_end(read)
     }
 
@@ -243,6 +316,21 @@ impl<T: Bytes> Socket<T> {
         }
         self.evented()
             .poll_io(Direction::Read, cx, |io| self.read_some(io, buf))
+    }
+
+    #[track_caller]
+    pub(crate) fn poll_fill(
+        &self,
+        cx: &mut Context<'_>,
+        spare: &mut Spare<'_>,
+    ) -> Poll<io::Result<()>> {
+        if spare.is_empty() {
+            return Poll::Ready(Ok(()));
+        }
+        let read = self
+            .evented()
+            .poll_io(Direction::Read, cx, |io| self.fill_some(io, spare));
+        read.map_ok(drop)
     }
 
     #[track_caller]
@@ -488,50 +576,14 @@ macro_rules! stream {
             }
         }
 
-        impl AsyncRead for &$name {
-            fn poll_read(
-                self: Pin<&mut Self>,
-                cx: &mut Context<'_>,
-                buf: &mut [u8],
-            ) -> Poll<io::Result<usize>> {
-                self.socket.poll_read(cx, buf)
-            }
+        $crate::stream::traits!($name, &$name);
+    };
+}
+pub(crate) use stream;
 
-            fn poll_read_vectored(
-                self: Pin<&mut Self>,
-                cx: &mut Context<'_>,
-                bufs: &mut [IoSliceMut<'_>],
-            ) -> Poll<io::Result<usize>> {
-                self.socket.poll_read_vectored(cx, bufs)
-            }
-        }
-
-        impl AsyncWrite for &$name {
-            fn poll_write(
-                self: Pin<&mut Self>,
-                cx: &mut Context<'_>,
-                buf: &[u8],
-            ) -> Poll<io::Result<usize>> {
-                self.socket.poll_write(cx, buf)
-            }
-
-            fn poll_write_vectored(
-                self: Pin<&mut Self>,
-                cx: &mut Context<'_>,
-                bufs: &[IoSlice<'_>],
-            ) -> Poll<io::Result<usize>> {
-                self.socket.poll_write_vectored(cx, bufs)
-            }
-
-            fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
-                Poll::Ready(Ok(()))
-            }
-
-            fn poll_close(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
-                Poll::Ready(self.socket.shutdown(Shutdown::Write))
-            }
-        }
-
+/// The I/O traits, which a stream and a reference to one have.
+macro_rules! traits {
+    ($($name:ty),*) => {$(
         impl AsyncRead for $name {
             fn poll_read(
                 self: Pin<&mut Self>,
@@ -575,6 +627,16 @@ macro_rules! stream {
                 Poll::Ready(self.socket.shutdown(Shutdown::Write))
             }
         }
-    };
+
+        impl marmot_netpoll::PollFill for $name {
+            fn poll_fill(
+                self: Pin<&mut Self>,
+                cx: &mut Context<'_>,
+                spare: &mut marmot_netpoll::Spare<'_>,
+            ) -> Poll<io::Result<()>> {
+                self.socket.poll_fill(cx, spare)
+            }
+        }
+    )*};
 }
-pub(crate) use stream;
+pub(crate) use traits;

@@ -11,15 +11,19 @@
 //! - [`Seat`]: the place from which one runtime waits at the poller and is interrupted.
 //! - [`sockets`], [`pipes`]: the descriptors themselves, which are mio's.
 //!
-//! It knows of tasks only a `Waker`, and nothing of bytes, protocols or clocks. There is no
+//! - [`Spare`], [`PollFill`]: reads into memory that may be uninitialised, which the I/O traits of
+//!   tokio and hyper hand out; features `tokio-io` and `hyper` have what those need.
+//!
+//! It knows of tasks only a `Waker`, and nothing of protocols or clocks. There is no
 //! poller thread: machines of a scheduler with nothing to run sit in [`Seat::poll`]. A thread
 //! of ours does so only while somebody waits and no runtime is there.
 
-#![forbid(unsafe_code)]
+#![cfg_attr(not(any(feature = "hyper", feature = "tokio-io")), forbid(unsafe_code))]
 
 mod descriptor;
 mod evented;
 mod fallback;
+mod foreign;
 mod kernel;
 mod loom;
 #[cfg(all(test, marmot_loom))]
@@ -29,12 +33,20 @@ mod readiness;
 mod registry;
 mod seat;
 mod source;
+mod spare;
 mod waiting;
 
 #[cfg(unix)]
 pub use descriptor::Any;
 pub use descriptor::Descriptor;
 pub use evented::{Evented, Expired, Expiry, Io};
+pub use foreign::PollFill;
+#[cfg(feature = "hyper")]
+#[doc(hidden)]
+pub use foreign::fill_hyper;
+#[cfg(feature = "tokio-io")]
+#[doc(hidden)]
+pub use foreign::fill_tokio;
 pub use mio::Interest;
 /// TCP, UDP and Unix sockets that do not block: mio's.
 pub use mio::net as sockets;
@@ -44,3 +56,4 @@ pub use mio::unix::pipe as pipes;
 pub use poller::Poller;
 pub use readiness::Direction;
 pub use seat::Seat;
+pub use spare::Spare;

@@ -1,73 +1,26 @@
 //! tokio's I/O traits for files, standard streams and the pipes of children.
 
-use std::io::{self, IoSlice, SeekFrom};
+use std::io::{self, SeekFrom};
 use std::pin::Pin;
-use std::task::{Context, Poll, ready};
+use std::task::{Context, Poll};
 
-use futures::io::{AsyncRead as Reads, AsyncSeek as Seeks, AsyncWrite as Writes};
-use tokio::io::{AsyncRead, AsyncSeek, AsyncWrite, ReadBuf};
+use futures::io::AsyncSeek as Seeks;
+use marmot_netpoll::{foreign_writes, tokio_reads};
+use tokio::io::{AsyncSeek, AsyncWrite};
 
 use crate::fs::File;
 use crate::io::{Stderr, Stdin, Stdout};
 #[cfg(unix)]
 use crate::process::{ChildStderr, ChildStdin, ChildStdout};
 
-macro_rules! reads {
-    ($($name:ty),*) => {$(
-        impl AsyncRead for $name {
-            fn poll_read(
-                self: Pin<&mut Self>,
-                cx: &mut Context<'_>,
-                buf: &mut ReadBuf<'_>,
-            ) -> Poll<io::Result<()>> {
-                let got = ready!(Reads::poll_read(self, cx, buf.initialize_unfilled()))?;
-                buf.advance(got);
-                Poll::Ready(Ok(()))
-            }
-        }
-    )*};
-}
-
-macro_rules! writes {
-    ($($name:ty),*) => {$(
-        impl AsyncWrite for $name {
-            fn poll_write(
-                self: Pin<&mut Self>,
-                cx: &mut Context<'_>,
-                buf: &[u8],
-            ) -> Poll<io::Result<usize>> {
-                Writes::poll_write(self, cx, buf)
-            }
-
-            fn poll_write_vectored(
-                self: Pin<&mut Self>,
-                cx: &mut Context<'_>,
-                bufs: &[IoSlice<'_>],
-            ) -> Poll<io::Result<usize>> {
-                Writes::poll_write_vectored(self, cx, bufs)
-            }
-
-            fn is_write_vectored(&self) -> bool {
-                true
-            }
-
-            fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-                Writes::poll_flush(self, cx)
-            }
-
-            fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-                Writes::poll_close(self, cx)
-            }
-        }
-    )*};
-}
-
-reads!(File, Stdin);
-writes!(File, Stdout, Stderr);
+tokio_reads!(File, Stdin);
+foreign_writes!(true, AsyncWrite: File);
+// They write the first of several buffers.
+foreign_writes!(false, AsyncWrite: Stdout, Stderr);
 #[cfg(unix)]
-reads!(ChildStdout, ChildStderr);
+tokio_reads!(ChildStdout, ChildStderr);
 #[cfg(unix)]
-writes!(ChildStdin);
+foreign_writes!(true, AsyncWrite: ChildStdin);
 
 /// The seek is made when it is begun; its end only tells.
 impl AsyncSeek for File {

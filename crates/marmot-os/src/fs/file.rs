@@ -8,6 +8,7 @@ use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
 use futures::io::{AsyncRead, AsyncSeek, AsyncWrite};
+use marmot_netpoll::{PollFill, Spare};
 use marmot_wait::budget;
 
 use crate::call::{Length, call};
@@ -261,6 +262,16 @@ impl File {
     }
 }
 
+#[cfg(unix)]
+fn fill(file: &std::fs::File, spare: &mut Spare<'_>) -> io::Result<usize> {
+    spare.read(file)
+}
+
+#[cfg(not(unix))]
+fn fill(mut file: &std::fs::File, spare: &mut Spare<'_>) -> io::Result<usize> {
+    spare.read_through(|buf| file.read(buf))
+}
+
 fn sum(mut lengths: impl Iterator<Item = usize>) -> usize {
     lengths
         .try_fold(0, usize::checked_add)
@@ -285,6 +296,17 @@ macro_rules! traits {
             ) -> Poll<io::Result<usize>> {
                 let bytes = sum(bufs.iter().map(|buf| buf.len()));
                 self.poll_call(cx, bytes, |mut file| file.read_vectored(bufs))
+            }
+        }
+
+        impl PollFill for $name {
+            fn poll_fill(
+                self: Pin<&mut Self>,
+                cx: &mut Context<'_>,
+                spare: &mut Spare<'_>,
+            ) -> Poll<io::Result<()>> {
+                let bytes = spare.len();
+                self.poll_call(cx, bytes, |file| fill(file, spare)).map_ok(drop)
             }
         }
 

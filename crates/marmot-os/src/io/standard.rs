@@ -18,6 +18,7 @@ use std::pin::Pin;
 use std::task::{Context, Poll};
 
 use futures::io::{AsyncRead, AsyncWrite};
+use marmot_netpoll::{PollFill, Spare};
 
 use crate::io::{BufReader, Lines};
 
@@ -95,6 +96,16 @@ impl AsyncRead for Stdin {
         buf: &mut [u8],
     ) -> Poll<io::Result<usize>> {
         Stream::stdin().poll_read(cx, buf)
+    }
+}
+
+impl PollFill for Stdin {
+    fn poll_fill(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        spare: &mut Spare<'_>,
+    ) -> Poll<io::Result<()>> {
+        Stream::stdin().poll_fill(cx, spare)
     }
 }
 
@@ -213,7 +224,7 @@ mod watched {
     use std::sync::{Mutex, OnceLock, PoisonError};
     use std::task::{Context, Poll, ready};
 
-    use marmot_netpoll::{Any, Direction, Evented, Interest};
+    use marmot_netpoll::{Any, Direction, Evented, Interest, Spare};
     use marmot_wait::budget;
     use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
@@ -268,10 +279,7 @@ mod watched {
         }
 
         /// Makes a call that does not block, unless another process interferes.
-        fn attempt(
-            &self,
-            f: impl FnOnce(Descriptor) -> rustix::io::Result<usize>,
-        ) -> io::Result<usize> {
+        fn attempt(&self, f: impl FnOnce(Descriptor) -> io::Result<usize>) -> io::Result<usize> {
             let wanted = match self.direction {
                 Direction::Read => PollFlags::IN,
                 Direction::Write => PollFlags::OUT,
@@ -284,7 +292,7 @@ mod watched {
             }
             let done = f(self.descriptor);
             drop(turn);
-            Ok(done?)
+            done
         }
 
         pub(super) async fn read(
@@ -297,7 +305,7 @@ mod watched {
             }
             match &self.watched {
                 Some(watched) => {
-                    let attempt = |_: &_| self.attempt(|fd| rustix::io::read(fd, &mut *buf));
+                    let attempt = |_: &_| self.attempt(|fd| Ok(rustix::io::read(fd, &mut *buf)?));
                     watched.io_from(place, self.direction, attempt).await
                 }
                 None => call(Length::of(buf.len()), || self.read_now(buf)).await,
@@ -311,7 +319,7 @@ mod watched {
         ) -> io::Result<usize> {
             match &self.watched {
                 Some(watched) => {
-                    let attempt = |_: &_| self.attempt(|fd| rustix::io::write(fd, piece(buf)));
+                    let attempt = |_: &_| self.attempt(|fd| Ok(rustix::io::write(fd, piece(buf))?));
                     watched.io_from(place, self.direction, attempt).await
                 }
                 None => call(Length::of(buf.len()), || self.write_now(buf)).await,
@@ -334,8 +342,31 @@ mod watched {
                 return Poll::Ready(length.run(place, || self.read_now(buf)));
             };
             watched.poll_io(self.direction, cx, |_| {
-                self.attempt(|fd| rustix::io::read(fd, &mut *buf))
+                self.attempt(|fd| Ok(rustix::io::read(fd, &mut *buf)?))
             })
+        }
+
+        #[track_caller]
+        pub(super) fn poll_fill(
+            &self,
+            cx: &mut Context<'_>,
+            spare: &mut Spare<'_>,
+        ) -> Poll<io::Result<()>> {
+            if spare.is_empty() {
+                return Poll::Ready(Ok(()));
+            }
+            let read = match &self.watched {
+                Some(watched) => {
+                    watched.poll_io(self.direction, cx, |_| self.attempt(|fd| spare.read(fd)))
+                }
+                None => {
+                    let place = Location::caller();
+                    ready!(budget::poll_proceed(cx));
+                    let length = Length::of(spare.len());
+                    Poll::Ready(length.run(place, || self.fill_now(spare)))
+                }
+            };
+            read.map_ok(drop)
         }
 
         #[track_caller]
@@ -351,7 +382,7 @@ mod watched {
                 return Poll::Ready(length.run(place, || self.write_now(buf)));
             };
             watched.poll_io(self.direction, cx, |_| {
-                self.attempt(|fd| rustix::io::write(fd, piece(buf)))
+                self.attempt(|fd| Ok(rustix::io::write(fd, piece(buf))?))
             })
         }
 
@@ -359,6 +390,15 @@ mod watched {
             Ok(rustix::io::retry_on_intr(|| {
                 rustix::io::read(self.descriptor, &mut *buf)
             })?)
+        }
+
+        fn fill_now(&self, spare: &mut Spare<'_>) -> io::Result<usize> {
+            loop {
+                match spare.read(self.descriptor) {
+                    Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                    done => return done,
+                }
+            }
         }
 
         fn write_now(&self, buf: &[u8]) -> io::Result<usize> {
@@ -381,6 +421,7 @@ mod in_place {
     use std::panic::Location;
     use std::task::{Context, Poll, ready};
 
+    use marmot_netpoll::Spare;
     use marmot_wait::budget;
 
     use crate::call::Length;
@@ -429,6 +470,18 @@ mod in_place {
             let place = Location::caller();
             ready!(budget::poll_proceed(cx));
             Poll::Ready(Length::Long.run(place, || io::stdin().read(buf)))
+        }
+
+        #[track_caller]
+        pub(super) fn poll_fill(
+            &self,
+            cx: &mut Context<'_>,
+            spare: &mut Spare<'_>,
+        ) -> Poll<io::Result<()>> {
+            let place = Location::caller();
+            ready!(budget::poll_proceed(cx));
+            let read = Length::Long.run(place, || spare.read_through(|buf| io::stdin().read(buf)));
+            Poll::Ready(read.map(drop))
         }
 
         #[track_caller]

@@ -9,7 +9,7 @@ use std::process::Stdio;
 use std::task::{Context, Poll};
 
 use futures::io::{AsyncRead, AsyncWrite};
-use marmot_netpoll::{Direction, Evented, Interest, pipes};
+use marmot_netpoll::{Direction, Evented, Interest, PollFill, Spare, pipes};
 
 macro_rules! reader {
     ($(#[$doc:meta])* $name:ident) => {
@@ -113,6 +113,20 @@ macro_rules! reads {
                 bufs: &mut [IoSliceMut<'_>],
             ) -> Poll<io::Result<usize>> {
                 self.0.poll_io(Direction::Read, cx, |mut pipe| pipe.read_vectored(bufs))
+            }
+        }
+
+        impl PollFill for $name {
+            fn poll_fill(
+                self: Pin<&mut Self>,
+                cx: &mut Context<'_>,
+                spare: &mut Spare<'_>,
+            ) -> Poll<io::Result<()>> {
+                let len = spare.len();
+                let read = self.0.poll_io(Direction::Read, cx, |_| {
+                    self.0.try_some(Direction::Read, len, |pipe| spare.read(pipe))
+                });
+                read.map_ok(drop)
             }
         }
     )*};
