@@ -8,14 +8,14 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker, ready};
 
-use marmot_wait::{Key, WaitReason, WakeList, budget, note};
+use marmot_wait::{WaitReason, WakeList, budget, note};
 use mio::{Interest, Token};
 
 use crate::descriptor::Descriptor;
 use crate::fallback::Fallback;
 use crate::poller::Poller;
 use crate::readiness::{Direction, Seen, Verdict};
-use crate::source::{Enlisted, Source, Wakes};
+use crate::source::{Enlisted, Place, Source, Wakes};
 
 /// Whether a read or write of a stream that moved less than it was asked to means that the
 /// next one would block. So says epoll(7); elsewhere we try once more.
@@ -160,8 +160,8 @@ impl<T: Descriptor> Evented<T> {
         Io {
             evented: self,
             direction,
-            key: None,
-            place,
+            place: None,
+            line: place,
             attempt,
         }
     }
@@ -432,9 +432,9 @@ impl fmt::Debug for Expiry {
 pub struct Io<'a, T: Descriptor, F> {
     evented: &'a Evented<T>,
     direction: Direction,
-    /// Its place in the line, once it has waited.
-    key: Option<Key>,
-    place: &'static Location<'static>,
+    /// Where it waits, once it has waited.
+    place: Option<Place>,
+    line: &'static Location<'static>,
     attempt: F,
 }
 
@@ -451,14 +451,14 @@ where
     #[inline]
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let this = self.get_mut();
-        let (evented, direction, key) = (this.evented, this.direction, &mut this.key);
+        let (evented, direction, place) = (this.evented, this.direction, &mut this.place);
         ready!(budget::poll_proceed(cx));
         let enlist = |waker: &Waker| {
             evented
                 .source
-                .enlist(direction, key, waker, evented.poller.waiting())
+                .enlist(direction, place, waker, evented.poller.waiting())
         };
-        let done = evented.drive(direction, cx, this.place, enlist, &mut this.attempt);
+        let done = evented.drive(direction, cx, this.line, enlist, &mut this.attempt);
         if done.is_ready() {
             // Not only when it is dropped, which may be later: others wait for what is left.
             this.leave();
@@ -468,12 +468,12 @@ where
 }
 
 impl<T: Descriptor, F> Io<'_, T, F> {
-    /// Leaves the line, if it has ever been there.
+    /// Leaves its place, if it has ever waited.
     #[inline]
     fn leave(&mut self) {
-        if let Some(key) = self.key.take() {
+        if let Some(place) = self.place.take() {
             let Evented { source, poller, .. } = self.evented;
-            if let Some(next) = source.leave(self.direction, key, poller.waiting()) {
+            if let Some(next) = source.leave(self.direction, place, poller.waiting()) {
                 poller.wake_next(next);
             }
         }
@@ -491,7 +491,7 @@ impl<T: Descriptor, F> fmt::Debug for Io<'_, T, F> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Io")
             .field("direction", &self.direction)
-            .field("waits", &self.key.is_some())
+            .field("waits", &self.place.is_some())
             .finish_non_exhaustive()
     }
 }

@@ -12,6 +12,13 @@ pub(crate) use loom::sync::{
     atomic::{AtomicU8, AtomicU32, AtomicUsize, fence},
 };
 
+/// How many threads may count waits without getting into each other's way; as few as show something
+/// in a model.
+#[cfg(not(marmot_loom))]
+pub(crate) const SHARDS: usize = 8;
+#[cfg(marmot_loom)]
+pub(crate) const SHARDS: usize = 2;
+
 /// Takes a lock under which nothing of ours panics, so that poison means nothing.
 #[inline]
 pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {

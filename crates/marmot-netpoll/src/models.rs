@@ -5,22 +5,23 @@
 //! Relaxed exchange in `update`; with a Relaxed swap in `Bell::ring`, or in `Bell::get_up`;
 //! with `Bell::lie_down` writing over a ring; with `Source::leave` counting one that was
 //! woken, or passing nothing on, or looking at the readiness before it takes the lock; with
-//! either fence of `Waiting` left out. Stronger orderings than there are now were
+//! either fence of `Waiting` left out; with `Waiting::count` reading beginnings first, or ends with
+//! a Relaxed load, or `Waiting::end` writing them with a Relaxed addition. Stronger orderings than there are now were
 //! tried, and weakened because the models held.
 
 use std::sync::Arc;
 use std::sync::atomic::AtomicUsize as Plain;
-use std::sync::atomic::Ordering::{Relaxed, SeqCst};
+use std::sync::atomic::Ordering::{Acquire, Relaxed, Release, SeqCst};
 use std::task::{Wake, Waker};
 
 use loom::sync::Notify;
 use loom::sync::atomic::{AtomicBool, AtomicUsize};
 use loom::thread;
-use marmot_wait::{Key, WakeList};
+use marmot_wait::WakeList;
 
 use crate::readiness::{Direction, Event, Verdict};
 use crate::seat::{Awake, Bell, Sleep};
-use crate::source::{Enlisted, Source, Wakes};
+use crate::source::{Enlisted, Place, Source, Wakes};
 use crate::waiting::Waiting;
 
 /// Not loom's atomic: it only counts, and publishes nothing that a model looks at.
@@ -49,7 +50,7 @@ fn fire(source: &Source, waiting: &Waiting) {
 }
 
 /// A future goes, as `Io` does.
-fn leave(source: &Source, key: Option<Key>, waiting: &Waiting) {
+fn leave(source: &Source, key: Option<Place>, waiting: &Waiting) {
     let next = key.and_then(|key| source.leave(Direction::Read, key, waiting));
     if let Some(waker) = next {
         waker.wake();
@@ -83,7 +84,7 @@ struct Acceptor {
     /// What is in the kernel's queue.
     queue: Arc<AtomicUsize>,
     woken: Arc<Woken>,
-    key: Option<Key>,
+    key: Option<Place>,
 }
 
 /// Loom's own, as a waker.
@@ -309,5 +310,51 @@ fn one_who_begins_to_wait_sees_no_driver_or_the_last_driver_sees_him() {
         let watched = waiting.begin();
         let sees_him = driver.join().expect("no panic");
         assert!(!watched || sees_him, "nobody looks");
+    });
+}
+
+#[test]
+fn one_that_waits_is_counted_whatever_begins_and_ends_meanwhile() {
+    loom::model(|| {
+        let waiting = Arc::new(Waiting::new());
+        let _nobody_looks = waiting.begin_at(0);
+        // Stands for the line of a source, through which whoever wakes knows of the other.
+        let line = Arc::new(AtomicBool::new(false));
+        let (there, enlisted) = (Arc::clone(&waiting), Arc::clone(&line));
+        let other = thread::spawn(move || {
+            let _nobody_looks = there.begin_at(1);
+            enlisted.store(true, Release);
+        });
+        let there = Arc::clone(&waiting);
+        let poller = thread::spawn(move || {
+            if line.load(Acquire) {
+                there.end_at(0, 1);
+            }
+        });
+        assert!((1..=2).contains(&waiting.count()));
+        other.join().expect("no panic");
+        poller.join().expect("no panic");
+    });
+}
+
+#[test]
+fn of_two_that_an_event_wakes_each_is_woken_or_has_left() {
+    loom::model(|| {
+        let source = Arc::new(Source::new(Wakes::All));
+        let word = source.readiness();
+        word.clear(Direction::Read, word.seen());
+        let waiting = Arc::new(Waiting::new());
+        let (count, mut stays, mut goes) = (Arc::new(Count::default()), None, None);
+        source.enlist(Direction::Read, &mut goes, Waker::noop(), &waiting);
+        let (there, its) = (Arc::clone(&source), Arc::clone(&waiting));
+        let poller = thread::spawn(move || fire(&there, &its));
+        leave(&source, goes, &waiting);
+        let waker = Waker::from(Arc::clone(&count));
+        let enlisted = source.enlist(Direction::Read, &mut stays, &waker, &waiting);
+        poller.join().expect("no panic");
+        let waits = !matches!(enlisted, Enlisted::Not(..));
+        assert_eq!(count.0.load(SeqCst), usize::from(waits));
+        leave(&source, stays, &waiting);
+        assert_eq!(waiting.count(), 0);
     });
 }

@@ -25,6 +25,10 @@
 //! It goes when it is done and also when it is dropped, so the chain does not break, and a
 //! connection wakes one or two of a hundred acceptors. What our side does to a descriptor (a
 //! deadline, a close) concerns all, and wakes all.
+//!
+//! Where an event wakes all there is no order to keep, and as a rule one waits: it has a place of
+//! its own ([`Place::Alone`]) without a line, which the event empties, so that nothing has to be
+//! looked for or freed when it goes.
 
 use std::task::Waker;
 
@@ -46,11 +50,23 @@ pub(crate) enum Wakes {
 /// Who waits in one direction.
 #[derive(Debug, Default)]
 struct Side {
+    /// A future that waits, where an event wakes all; and how many have waited here so far.
+    alone: Option<Waker>,
+    stays: u64,
     /// The task that polled last through an interface without a future of its own
     /// (`AsyncRead` and its like), of which there should be one.
     slot: Option<Waker>,
     /// Futures that wait; one that has been woken keeps its entry, empty, until it removes it.
-    line: WaitQueue<Option<Waker>>,
+    /// Most sources never have a line: with two in it each would be half as large again.
+    line: Option<Box<WaitQueue<Option<Waker>>>>,
+}
+
+/// Where a future waits.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Place {
+    /// In the place for one; the how manyth to wait there.
+    Alone(u64),
+    Line(Key),
 }
 
 impl Side {
@@ -66,17 +82,66 @@ impl Side {
 
     /// The waker of the first of the line, who is then in the line no longer.
     fn first(&mut self) -> Option<Waker> {
-        let (_, entry) = self.line.detach_front()?;
+        let (_, entry) = self.line.as_mut()?.detach_front()?;
         let waker = entry.take();
         Some(waker.expect("one that stands in the line has its waker"))
     }
 
     fn gather(&mut self, owed: &mut WakeList) {
+        if let Some(waker) = self.alone.take() {
+            owed.push(waker);
+        }
         while let Some(waker) = self.first() {
             owed.push(waker);
         }
         if let Some(waker) = self.slot.take() {
             owed.push(waker);
+        }
+    }
+
+    /// Whether whoever has this place still waits in it.
+    fn holds(&self, place: Place) -> bool {
+        match place {
+            Place::Alone(stay) => self.stays == stay && self.alone.is_some(),
+            Place::Line(key) => self.line.as_ref().is_some_and(|line| line.is_linked(key)),
+        }
+    }
+
+    /// A new waker for one who waits; gives the old one.
+    fn replace(&mut self, place: Place, waker: Waker) -> Option<Waker> {
+        match place {
+            Place::Alone(_) => self.alone.replace(waker),
+            Place::Line(key) => self.line.as_mut()?.get_mut(key)?.replace(waker),
+        }
+    }
+
+    /// A place for one who does not wait: `before`, if it waited before.
+    fn join(&mut self, before: Option<Place>, waker: Waker, wakes: Wakes) -> Place {
+        match before {
+            // Woken in vain: somebody was faster. It keeps its place.
+            Some(Place::Line(woken)) => {
+                let line = self.line.get_or_insert_default();
+                line.remove(woken);
+                Place::Line(line.push_front(Some(waker)))
+            }
+            _ if wakes == Wakes::All && self.alone.is_none() => {
+                self.alone = Some(waker);
+                self.stays += 1;
+                Place::Alone(self.stays)
+            }
+            _ => {
+                let line = self.line.get_or_insert_default();
+                Place::Line(line.push_back(Some(waker)))
+            }
+        }
+    }
+
+    /// Gives up a place; the waker in it, if it was not woken.
+    fn remove(&mut self, place: Place) -> Option<Waker> {
+        match place {
+            Place::Alone(_) if self.holds(place) => self.alone.take(),
+            Place::Alone(_) => None,
+            Place::Line(key) => self.line.as_mut()?.remove(key).flatten(),
         }
     }
 }
@@ -156,11 +221,11 @@ impl Source {
         Enlisted::of(watched)
     }
 
-    /// Enlists a future, whose place in the line is `key` if it has waited before.
+    /// Enlists a future, whose place is `place` if it has waited before.
     pub(crate) fn enlist(
         &self,
         direction: Direction,
-        key: &mut Option<Key>,
+        place: &mut Option<Place>,
         waker: &Waker,
         waiting: &Waiting,
     ) -> Enlisted {
@@ -172,22 +237,15 @@ impl Source {
             // Its entry, if it has one, goes when the future does.
             verdict => return Enlisted::Not(seen, verdict),
         }
-        let line = &mut sides[direction as usize].line;
-        let stays = key.is_some_and(|key| line.is_linked(key));
-        let old = if let Some(key) = key.filter(|_| stays) {
-            line.get_mut(key).and_then(|entry| entry.replace(waker))
+        let side = &mut sides[direction as usize];
+        let held = place.filter(|&place| side.holds(place));
+        let old = if let Some(place) = held {
+            side.replace(place, waker)
         } else {
-            *key = Some(match key.take() {
-                // Woken in vain: somebody was faster. It keeps its place.
-                Some(woken) => {
-                    line.remove(woken);
-                    line.push_front(Some(waker))
-                }
-                None => line.push_back(Some(waker)),
-            });
+            *place = Some(side.join(*place, waker, self.wakes));
             None
         };
-        let watched = stays || waiting.begin();
+        let watched = held.is_some() || waiting.begin();
         drop(sides);
         drop(old);
         Enlisted::of(watched)
@@ -196,11 +254,16 @@ impl Source {
     /// A future that had enlisted goes. If it was woken in its turn, and there may be something
     /// left, the next one is to be woken, and counted down after that.
     #[must_use]
-    pub(crate) fn leave(&self, direction: Direction, key: Key, waiting: &Waiting) -> Option<Waker> {
+    pub(crate) fn leave(
+        &self,
+        direction: Direction,
+        place: Place,
+        waiting: &Waiting,
+    ) -> Option<Waker> {
         let mut sides = lock(&self.sides);
         let side = &mut sides[direction as usize];
-        let waited = side.line.is_linked(key);
-        let waker = side.line.remove(key);
+        let waited = side.holds(place);
+        let waker = side.remove(place);
         // (If it waited still, whoever was woken before it passes on what is left. An event that
         // comes after this look finds the next one by itself: it takes the lock after us.)
         let in_turn = !waited && self.wakes == Wakes::InTurn;
@@ -238,9 +301,9 @@ impl Enlisted {
 #[cfg(all(test, not(marmot_loom)))]
 mod tests {
     use marmot_testing::CountingWaker;
-    use marmot_wait::{Key, WakeList};
+    use marmot_wait::WakeList;
 
-    use super::{Enlisted, Source, Wakes};
+    use super::{Enlisted, Place, Source, Wakes};
     use crate::readiness::{Direction, Event};
     use crate::waiting::Waiting;
 
@@ -261,7 +324,7 @@ mod tests {
         waiting.end(woken);
     }
 
-    fn leave(source: &Source, key: Option<Key>, waiting: &Waiting) {
+    fn leave(source: &Source, key: Option<Place>, waiting: &Waiting) {
         let next = source.leave(Direction::Read, key.expect("enlisted"), waiting);
         if let Some(waker) = next {
             waker.wake();
@@ -312,6 +375,30 @@ mod tests {
             assert!(next.is_none(), "it was not woken");
         }
         leave(&source, a, &waiting);
+        assert_eq!(waiting.count(), 0);
+    }
+
+    #[test]
+    fn one_that_was_woken_does_not_take_the_place_of_the_next_when_it_goes() {
+        let (source, waiting) = (drained(Wakes::All), Waiting::new());
+        let wakers: Vec<_> = (0..3).map(|_| CountingWaker::new()).collect();
+        let mut keys = [None, None, None];
+        let enlist = |who: usize, key: &mut _| {
+            source.enlist(Direction::Read, key, &wakers[who].waker(), &waiting)
+        };
+        assert_eq!(enlist(0, &mut keys[0]), Enlisted::Unwatched);
+        fire(&source, Direction::Read, &waiting);
+        let seen = source.readiness().seen();
+        source.readiness().clear(Direction::Read, seen);
+        assert_eq!(enlist(1, &mut keys[1]), Enlisted::Unwatched);
+        assert_eq!(enlist(2, &mut keys[2]), Enlisted::Unwatched);
+        leave(&source, keys[0], &waiting);
+        assert_eq!(waiting.count(), 2);
+        fire(&source, Direction::Read, &waiting);
+        let wakes: Vec<_> = wakers.iter().map(|waker| waker.wakes()).collect();
+        assert_eq!((wakes, waiting.count()), (vec![1, 1, 1], 0));
+        leave(&source, keys[1], &waiting);
+        leave(&source, keys[2], &waiting);
         assert_eq!(waiting.count(), 0);
     }
 
@@ -389,6 +476,11 @@ mod tests {
         }
         leave(&source, key, &waiting);
         assert_eq!(waiting.count(), 0);
+    }
+
+    #[test]
+    fn a_source_takes_two_cache_lines_with_its_counts() {
+        assert!(size_of::<Source>() + 2 * size_of::<usize>() <= 128);
     }
 
     #[test]

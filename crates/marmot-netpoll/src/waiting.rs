@@ -3,36 +3,53 @@
 //! ```text
 //!   one that begins to wait           the last runtime that leaves
 //!   ───────────────────────           ────────────────────────────
-//!   waiting += 1   (announce)         drivers -= 1   (announce)
+//!   begun += 1     (announce)         drivers -= 1       (announce)
 //!   fence                             fence
-//!   drivers == 0?  (look again)       waiting > 0?   (look again)
+//!   drivers == 0?  (look again)       begun > ended?     (look again)
 //!   then start the fallback           then start the fallback
 //! ```
 //!
 //! Both announce and then look, so that at least one of them sees the other: nobody is left
 //! waiting with no one at the poller.
+//!
+//! Every wait is counted, so each P has counters of its own, of which one counts beginnings and one
+//! ends, wherever they began. Who wants the number reads all ends and after them all beginnings:
+//! one that waits is never missed, whatever begins and ends meanwhile.
 
 use std::sync::atomic::Ordering::{Acquire, Relaxed, Release, SeqCst};
 
-use crate::loom::{AtomicUsize, fence};
+use crate::loom::{AtomicUsize, SHARDS, fence};
 
-/// A counter on a cache line of its own: every wait writes it.
+/// Counters on a cache line of their own.
 #[derive(Debug)]
 #[repr(align(128))]
-struct Alone(AtomicUsize);
+struct Shard {
+    /// Waits that began here.
+    begun: AtomicUsize,
+    /// Waits that ended here: those who waited have been woken, or have left by themselves.
+    ended: AtomicUsize,
+}
 
 #[derive(Debug)]
 pub(crate) struct Waiting {
-    /// Waiters in some source's lines and slots, and those being woken.
-    waiters: Alone,
+    shards: [Shard; SHARDS],
     /// Runtimes whose machines look at the poller.
     drivers: AtomicUsize,
+}
+
+/// Those of this thread's P.
+#[inline]
+fn own() -> usize {
+    marmot_wait::lane().map_or(0, |lane| lane as usize % SHARDS)
 }
 
 impl Waiting {
     pub(crate) fn new() -> Waiting {
         Waiting {
-            waiters: Alone(AtomicUsize::new(0)),
+            shards: std::array::from_fn(|_| Shard {
+                begun: AtomicUsize::new(0),
+                ended: AtomicUsize::new(0),
+            }),
             drivers: AtomicUsize::new(0),
         }
     }
@@ -40,8 +57,13 @@ impl Waiting {
     /// One more waits. Says whether somebody looks at the poller for it.
     #[must_use]
     pub(crate) fn begin(&self) -> bool {
+        self.begin_at(own())
+    }
+
+    #[must_use]
+    pub(crate) fn begin_at(&self, shard: usize) -> bool {
         // ORDERING: Relaxed; the fence below orders it.
-        self.waiters.0.fetch_add(1, Relaxed);
+        self.shards[shard].begun.fetch_add(1, Relaxed);
         // ORDERING: SeqCst fence, the pair of the one in `remove_driver`. Of the two fences
         // one is first: if this one, the driver that leaves reads our count; if the other
         // one, we read that no driver is left. Without it each could read the other's old
@@ -55,15 +77,30 @@ impl Waiting {
     /// So many wait no longer: they have been woken, or have left by themselves.
     pub(crate) fn end(&self, how_many: usize) {
         if how_many > 0 {
-            // ORDERING: Release, the pair of the Acquire in `count`: who reads the lower
-            // count finds what the wakers queued before it.
-            self.waiters.0.fetch_sub(how_many, Release);
+            self.end_at(own(), how_many);
         }
     }
 
+    pub(crate) fn end_at(&self, shard: usize, how_many: usize) {
+        // ORDERING: Release, the pair of the Acquire in `count`: who counts these ends finds what
+        // the wakers queued before them, and counts their beginnings too.
+        self.shards[shard].ended.fetch_add(how_many, Release);
+    }
+
+    /// Those in some source's lines and slots, and those being woken.
     pub(crate) fn count(&self) -> usize {
-        // ORDERING: Acquire, the pair of the Release in `end`.
-        self.waiters.0.load(Acquire)
+        // ORDERING: Acquire, the pair of the Release in `end`. It also keeps the loads below after
+        // these: beginnings read first would lack one that begins and ends in between, and its end
+        // would stand for that of one that still waits.
+        let ended = self.sum(|shard| shard.ended.load(Acquire));
+        // ORDERING: Relaxed; a beginning is before its end, which the Acquire above has seen.
+        let begun = self.sum(|shard| shard.begun.load(Relaxed));
+        begun.wrapping_sub(ended)
+    }
+
+    fn sum(&self, of: impl Fn(&Shard) -> usize) -> usize {
+        let add = |sum: usize, shard| sum.wrapping_add(of(shard));
+        self.shards.iter().fold(0, add)
     }
 
     pub(crate) fn add_driver(&self) {
@@ -80,8 +117,7 @@ impl Waiting {
         debug_assert!(before > 0, "a driver that was added is removed");
         // ORDERING: SeqCst fence, the pair of the one in `begin`; the reason stands there.
         fence(SeqCst);
-        // ORDERING: Relaxed; the fence above orders it.
-        before == 1 && self.waiters.0.load(Relaxed) > 0
+        before == 1 && self.count() > 0
     }
 
     pub(crate) fn drivers(&self) -> usize {
