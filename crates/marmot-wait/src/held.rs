@@ -23,9 +23,9 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 /// So many bits of a holder's number are that of the goroutine in its runtime: with a million
 /// started a second they last for half a year. Those above tell the runtime, of which a lock's
-/// word has room for 17 bits: of more runtimes in one process some share a number.
+/// word has room for 16 bits: of more runtimes in one process some share a number.
 const OWN: u32 = 44;
-const RUNTIMES: u64 = 1 << 17;
+const RUNTIMES: u64 = 1 << 16;
 
 /// The number of a goroutine among those of all runtimes. That of the first runtime, 0, is the
 /// goroutine's own.

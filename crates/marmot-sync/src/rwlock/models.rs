@@ -5,7 +5,9 @@
 //! `last_reader_out`, and serving there without a look at the state (`readers_see_whole_writes`,
 //! `a_writer_comes_after_the_readers_it_waited_for`, and the latter, writers that come in by twos,
 //! `two_who_were_the_last_out_let_in_one_writer`); `abandon_write` that admits no readers
-//! (`readers_held_back_by_a_writer_that_leaves_come_in` hangs).
+//! (`readers_held_back_by_a_writer_that_leaves_come_in` hangs). What the table of what is held says
+//! is in the one whose name speaks of it: an announcement that takes no row, does not fill it, or
+//! does not show it (no Release in `enter_or_announce`), an `overtake` that does not write there.
 
 use std::future::{Future, poll_fn};
 use std::pin::{Pin, pin};
@@ -237,4 +239,44 @@ fn whoever_leaves_does_not_take_the_turn_of_another_with_it() {
             leaves_before(leaver, reads, starve);
         }
     }
+}
+
+/// To be called by a holder: if somebody waits, the table has to know of it.
+fn check_what_is_told(lock: &RwLock<()>) {
+    if let Some((told, is_so)) = lock.raw.told() {
+        assert_eq!(told, is_so);
+    }
+}
+
+/// A writer waits for this holder, and may be overtaken by one with another kind of guard.
+fn told_while_somebody_waits(lock: &Arc<RwLock<()>>, first: impl Sized) {
+    let there = Arc::clone(lock);
+    let waits = thread::spawn(move || {
+        let guard = block_on(there.write());
+        check_what_is_told(&there);
+        drop(guard);
+    });
+    let there = Arc::clone(lock);
+    let overtakes = thread::spawn(move || {
+        if let Some(guard) = there.try_write_owned() {
+            check_what_is_told(&there);
+            drop(guard);
+        }
+    });
+    check_what_is_told(lock);
+    drop(first);
+    waits.join().unwrap();
+    overtakes.join().unwrap();
+}
+
+#[test]
+fn while_a_writer_waits_the_table_says_who_overtook_it() {
+    loom::model(|| {
+        let lock = Arc::new(RwLock::new(()));
+        told_while_somebody_waits(&lock, lock.try_read());
+    });
+    loom::model(|| {
+        let lock = Arc::new(RwLock::new(()));
+        told_while_somebody_waits(&lock, lock.try_write());
+    });
 }

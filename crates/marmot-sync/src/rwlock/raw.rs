@@ -517,3 +517,18 @@ impl RawRwLock {
         }
     }
 }
+
+#[cfg(all(test, marmot_loom))]
+impl RawRwLock {
+    /// If somebody waits: what the table says of the lock, and what is so. For whoever holds it:
+    /// whether it is a writer, and if so, with an owned guard.
+    pub(super) fn told(&self) -> Option<(Option<bool>, Option<bool>)> {
+        let lines = enter(&self.lines);
+        // ORDERING: Relaxed: the caller holds the lock, and the lines' lock shows who waits.
+        let state = self.state.load(Ordering::Relaxed);
+        let is_so = (state & WRITER != 0).then_some(state & MOVABLE != 0);
+        let told = (state & LINES != 0).then(|| (self.row.says(), is_so));
+        drop(lines);
+        told
+    }
+}
