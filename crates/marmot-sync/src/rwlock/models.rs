@@ -5,7 +5,8 @@
 //! `last_reader_out`, and serving there without a look at the state (`readers_see_whole_writes`,
 //! `a_writer_comes_after_the_readers_it_waited_for`, and the latter, writers that come in by twos,
 //! `two_who_were_the_last_out_let_in_one_writer`); `abandon_write` that admits no readers
-//! (`readers_held_back_by_a_writer_that_leaves_come_in` hangs). What the table of what is held says
+//! (`readers_held_back_by_a_writer_that_leaves_come_in` hangs); Relaxed in the exchange of
+//! `serve_writer` (`a_writer_that_is_let_in_comes_after_all_readers`). What the table of what is held says
 //! is in the one whose name speaks of it: an announcement that takes no row, does not fill it, or
 //! does not show it (no Release in `enter_or_announce`), an `overtake` that does not write there.
 
@@ -34,6 +35,10 @@ impl Pair {
 
     fn write(&self) {
         let _guard = block_on(self.0.write());
+        self.write_inside();
+    }
+
+    fn write_inside(&self) {
         self.1.with_mut(|pair| {
             // SAFETY: we hold the lock to write; loom checks it.
             let pair = unsafe { &mut *pair };
@@ -44,6 +49,10 @@ impl Pair {
 
     fn read(&self) -> usize {
         let _guard = block_on(self.0.read());
+        self.read_inside()
+    }
+
+    fn read_inside(&self) -> usize {
         let pair = self.1.with(|pair| {
             // SAFETY: we hold the lock to read; loom checks it.
             unsafe { *pair }
@@ -151,6 +160,30 @@ fn written() -> (Arc<RwLock<()>>, super::OwnedRwLockWriteGuard<()>) {
     let lock = Arc::new(RwLock::new(()));
     let guard = block_on(Arc::clone(&lock).write_owned());
     (lock, guard)
+}
+
+/// The first one out is not the one that lets the writer in, and is ordered before it all the same.
+#[test]
+fn a_writer_that_is_let_in_comes_after_all_readers() {
+    loom::model(|| {
+        let pair = Pair::new();
+        assert!(pair.0.raw.try_read() && pair.0.raw.try_read());
+        let mut write = pin!(pair.0.write());
+        assert!(polled_once(write.as_mut()).is_none());
+        model_time::pass_a_second();
+        let there = Arc::clone(&pair);
+        let other = thread::spawn(move || {
+            there.read_inside();
+            there.0.raw.unlock_read();
+        });
+        pair.read_inside();
+        pair.0.raw.unlock_read();
+        let guard = block_on(write);
+        pair.write_inside();
+        drop(guard);
+        other.join().unwrap();
+        assert_eq!(pair.read(), 1);
+    });
 }
 
 /// Nobody is left inside or in line.
