@@ -7,8 +7,8 @@ use std::task::{Context, Poll, Waker, ready};
 
 use marmot_wait::{WaitQueue, WaitReason, WakeList, budget, park};
 
-use crate::line::{Place, enter, rearm, unfinished};
-use crate::loom::InnerMutex;
+use crate::line::{Fresh, Place, unfinished};
+use crate::loom::Latch;
 
 /// Holds goroutines back until so many have come; then they all go on.
 ///
@@ -30,7 +30,7 @@ pub struct Barrier {
     size: usize,
     /// Those held back; `None` once let go. Under this lock no waker is called, cloned or
     /// dropped.
-    line: InnerMutex<WaitQueue<Option<Waker>>>,
+    line: Latch<WaitQueue<Option<Waker>>>,
 }
 
 impl Barrier {
@@ -40,7 +40,7 @@ impl Barrier {
         pub const fn new(size: usize) -> Barrier {
             Barrier {
                 size,
-                line: InnerMutex::new(WaitQueue::new()),
+                line: Latch::new(WaitQueue::new()),
             }
         }
     }
@@ -69,7 +69,7 @@ impl Barrier {
         ready!(budget::poll_proceed(cx));
         let waker = cx.waker().clone();
         let mut owed = WakeList::new();
-        let mut line = enter(&self.line);
+        let mut line = self.line.lock();
         if line.len() + 1 < self.size {
             budget::refund();
             place.key = Some(line.push_back(Some(waker)));
@@ -87,27 +87,24 @@ impl Barrier {
     }
 
     fn poll_again(&self, place: &mut Place, cx: &mut Context<'_>) -> Poll<BarrierWaitResult> {
-        let mut waker = Some(cx.waker().clone());
-        let mut line = enter(&self.line);
-        let slot = place.key.and_then(|key| line.get_mut(key));
-        match slot {
-            Some(slot @ Some(_)) => {
-                rearm(slot, &mut waker);
+        Fresh::poll(place, cx, |place, fresh| {
+            let mut line = self.line.lock();
+            let slot = place.key.and_then(|key| line.get_mut(key));
+            if let Some(slot @ Some(_)) = slot {
+                fresh.rearm(slot)?;
                 drop(line);
-                place.pending(WaitReason::Barrier, self)
+                return Some(place.pending(WaitReason::Barrier, self));
             }
-            _ => {
-                // Its waker was taken when it was let go: nothing is dropped here.
-                place.key.take().map(|key| line.remove(key));
-                Poll::Ready(BarrierWaitResult { leads: false })
-            }
-        }
+            // Its waker was taken when it was let go: nothing is dropped here.
+            place.key.take().map(|key| line.remove(key));
+            Some(Poll::Ready(BarrierWaitResult { leads: false }))
+        })
     }
 }
 
 impl fmt::Debug for Barrier {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let waiting = enter(&self.line).len();
+        let waiting = self.line.lock().len();
         f.debug_struct("Barrier")
             .field("size", &self.size)
             .field("waiting", &waiting)
@@ -163,7 +160,7 @@ impl Drop for BarrierWait<'_> {
     fn drop(&mut self) {
         if let (Some(key), Some(barrier)) = (self.place.key.take(), self.barrier) {
             // The lock is released at the end of this statement, before the waker is dropped.
-            let gone = enter(&barrier.line).remove(key);
+            let gone = barrier.line.lock().remove(key);
             drop(gone);
         }
     }

@@ -6,18 +6,9 @@
 
 use std::panic::Location;
 use std::ptr;
-use std::sync::PoisonError;
-use std::task::{Poll, Waker};
+use std::task::{Context, Poll, Waker};
 
 use marmot_wait::{Key, WaitReason, note};
-
-use crate::loom::{InnerGuard, InnerMutex};
-
-/// Takes the inner lock. Nothing that can panic runs under it, so a poisoned one is as
-/// good as any.
-pub(crate) fn enter<T>(line: &InnerMutex<T>) -> InnerGuard<'_, T> {
-    line.lock().unwrap_or_else(PoisonError::into_inner)
-}
 
 /// What every waiting future keeps: its place in the line once it has one, and the line of
 /// the program that made it.
@@ -90,11 +81,61 @@ fn finished() -> ! {
     panic!("a wait was polled after it had completed")
 }
 
-/// Puts the waker of the present poll into a waiter's entry, and the one that must not be
-/// dropped yet into `fresh`.
-pub(crate) fn rearm(slot: &mut Option<Waker>, fresh: &mut Option<Waker>) {
-    match (slot.as_ref(), fresh.as_ref()) {
-        (Some(old), Some(new)) if old.will_wake(new) => {}
-        _ => std::mem::swap(slot, fresh),
+/// The waker of the present poll, cloned outside of the line's lock, and only if it is needed:
+/// whoever was woken mostly gets what it waited for, or waits on with the waker it left there.
+pub(crate) struct Fresh<'a> {
+    present: &'a Waker,
+    own: Option<Waker>,
+}
+
+impl Fresh<'_> {
+    /// The line's lock is taken in `step`, which gives `None`, and leaves everything as it was, if
+    /// it needs a clone after all.
+    pub(crate) fn poll<R>(
+        place: &mut Place,
+        cx: &Context<'_>,
+        mut step: impl FnMut(&mut Place, &mut Fresh<'_>) -> Option<Poll<R>>,
+    ) -> Poll<R> {
+        // Who is not in line yet will be.
+        let own = place.key.is_none().then(|| cx.waker().clone());
+        Fresh::with(cx.waker(), own, |fresh| step(place, fresh))
+    }
+
+    /// The same for a step of any kind, with a clone at hand or without.
+    pub(crate) fn with<R>(
+        present: &Waker,
+        own: Option<Waker>,
+        mut step: impl FnMut(&mut Fresh<'_>) -> Option<R>,
+    ) -> R {
+        let mut fresh = Fresh { present, own };
+        loop {
+            if let Some(result) = step(&mut fresh) {
+                return result;
+            }
+            fresh.own = Some(present.clone());
+        }
+    }
+
+    /// The waker itself.
+    pub(crate) fn present(&self) -> &Waker {
+        self.present
+    }
+
+    /// The clone, for one who gets in line.
+    pub(crate) fn take(&mut self) -> Option<Waker> {
+        self.own.take()
+    }
+
+    /// Sees to it that a waiter's entry wakes the present poll. `None`: that takes a clone.
+    pub(crate) fn rearm(&mut self, slot: &mut Option<Waker>) -> Option<()> {
+        match slot {
+            Some(old) if old.will_wake(self.present) => Some(()),
+            _ => {
+                // The one before is dropped with `self`, after the lock.
+                let own = self.own.take()?;
+                self.own = slot.replace(own);
+                Some(())
+            }
+        }
     }
 }

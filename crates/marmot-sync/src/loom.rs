@@ -1,14 +1,11 @@
-//! The only door to atomics and the inner lock: std's, or loom's in a model.
-
-#[cfg(not(marmot_loom))]
-pub(crate) use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
-#[cfg(not(marmot_loom))]
-pub(crate) use std::sync::{Mutex as InnerMutex, MutexGuard as InnerGuard};
+//! The only door to atomics and the inner lock: std's and a latch, or loom's in a model.
 
 #[cfg(marmot_loom)]
 pub(crate) use loom::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 #[cfg(marmot_loom)]
 pub(crate) use loom::sync::{Mutex as InnerMutex, MutexGuard as InnerGuard};
+#[cfg(not(marmot_loom))]
+pub(crate) use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 
 #[cfg(not(marmot_loom))]
 pub(crate) use marmot_wait::{Latch, LatchGuard};

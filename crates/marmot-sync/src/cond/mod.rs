@@ -18,8 +18,8 @@ use marmot_wait::{Key, WaitQueue, WaitReason, WakeList, park};
 
 pub use relock::Relock;
 
-use crate::line::{Place, enter, rearm};
-use crate::loom::InnerMutex;
+use crate::line::{Fresh, Place};
+use crate::loom::Latch;
 
 /// How a waiter was told to go on.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -63,7 +63,7 @@ struct Waiter {
 /// ```
 pub struct Cond {
     /// Those who wait. Under this lock no waker is called, cloned or dropped.
-    line: InnerMutex<WaitQueue<Waiter>>,
+    line: Latch<WaitQueue<Waiter>>,
 }
 
 impl Cond {
@@ -72,7 +72,7 @@ impl Cond {
         #[must_use]
         pub const fn new() -> Cond {
             Cond {
-                line: InnerMutex::new(WaitQueue::new()),
+                line: Latch::new(WaitQueue::new()),
             }
         }
     }
@@ -110,7 +110,7 @@ impl Cond {
     ///
     /// The caller may hold the lock or not.
     pub fn signal(&self) {
-        let mut line = enter(&self.line);
+        let mut line = self.line.lock();
         let waker = tell(&mut line, Told::One).flatten();
         drop(line);
         if let Some(waker) = waker {
@@ -121,7 +121,7 @@ impl Cond {
     /// Lets everybody go on who waits now.
     pub fn broadcast(&self) {
         let mut owed = WakeList::new();
-        let mut line = enter(&self.line);
+        let mut line = self.line.lock();
         while let Some(waker) = tell(&mut line, Told::All) {
             if let Some(waker) = waker {
                 owed.push(waker);
@@ -134,26 +134,26 @@ impl Cond {
     fn enlist(&self, waker: Waker) -> Key {
         let told = Told::NotYet;
         let waker = Some(waker);
-        enter(&self.line).push_back(Waiter { waker, told })
+        self.line.lock().push_back(Waiter { waker, told })
     }
 
     /// Whether this waiter was told; if not, its waker is brought up to date.
     fn poll_told(&self, key: Key, cx: &mut Context<'_>) -> bool {
-        let mut waker = Some(cx.waker().clone());
-        let mut line = enter(&self.line);
-        match line.get_mut(key) {
-            Some(waiter) if waiter.told == Told::NotYet => {
-                rearm(&mut waiter.waker, &mut waker);
-                false
+        Fresh::with(cx.waker(), None, |fresh| {
+            match self.line.lock().get_mut(key) {
+                Some(waiter) if waiter.told == Told::NotYet => {
+                    fresh.rearm(&mut waiter.waker)?;
+                    Some(false)
+                }
+                _ => Some(true),
             }
-            _ => true,
-        }
+        })
     }
 
     /// Takes an entry away; how it was told.
     fn leave(&self, key: Key) -> Told {
         // The lock is released at the end of this statement, before the entry is dropped.
-        let gone = enter(&self.line).remove(key);
+        let gone = self.line.lock().remove(key);
         gone.map_or(Told::NotYet, |waiter| waiter.told)
     }
 }
@@ -173,7 +173,7 @@ impl Default for Cond {
 
 impl fmt::Debug for Cond {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let waiting = enter(&self.line).len();
+        let waiting = self.line.lock().len();
         f.debug_struct("Cond").field("waiting", &waiting).finish()
     }
 }

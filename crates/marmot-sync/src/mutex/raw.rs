@@ -35,8 +35,8 @@ use marmot_wait::held::Holder;
 use marmot_wait::{Key, WaitQueue, WaitReason, budget, note};
 
 use crate::holder::{Guard, HolderRow, LockedAt};
-use crate::line::{Place, enter, rearm};
-use crate::loom::{AtomicU64, InnerMutex, Ordering, now_ns};
+use crate::line::{Fresh, Place};
+use crate::loom::{AtomicU64, Latch, Ordering, now_ns};
 
 /// Somebody holds the lock.
 const LOCKED: u64 = 1;
@@ -79,7 +79,7 @@ pub(crate) struct RawMutex {
     locked_at: LockedAt,
     row: HolderRow,
     /// Those who wait. Under this lock no waker is called, cloned or dropped.
-    line: InnerMutex<WaitQueue<Waiter>>,
+    line: Latch<WaitQueue<Waiter>>,
 }
 
 impl RawMutex {
@@ -89,7 +89,7 @@ impl RawMutex {
                 state: AtomicU64::new(0),
                 locked_at: LockedAt::new(),
                 row: HolderRow::new(),
-                line: InnerMutex::new(WaitQueue::new()),
+                line: Latch::new(WaitQueue::new()),
             }
         }
     }
@@ -167,38 +167,39 @@ impl RawMutex {
 
     #[cold]
     fn poll_lock_slow(&self, locked: u64, place: &mut Place, cx: &mut Context<'_>) -> Poll<()> {
-        let mut waker = Some(cx.waker().clone());
-        let gone;
-        let mut line = enter(&self.line);
-        let entry = place.key.and_then(|key| line.get_mut(key));
-        let handed = entry.is_some_and(|waiter| waiter.handed);
-        if handed || self.lock_or_announce(locked, place.caller()) {
-            gone = place.key.take().and_then(|key| self.leave(&mut line, key));
+        Fresh::poll(place, cx, |place, fresh| {
+            let gone;
+            let mut line = self.line.lock();
+            let entry = place.key.and_then(|key| line.get_mut(key));
+            let handed = entry.is_some_and(|waiter| waiter.handed);
+            if handed || self.lock_or_announce(locked, place.caller()) {
+                gone = place.key.take().and_then(|key| self.leave(&mut line, key));
+                drop(line);
+                drop(gone);
+                self.locked_at.set(place.caller());
+                if handed {
+                    self.row.set(holder_of(locked, Some(place.caller())));
+                }
+                return Some(Poll::Ready(()));
+            }
+            match place.key.and_then(|key| line.get_mut(key)) {
+                Some(waiter) => fresh.rearm(&mut waiter.waker)?,
+                None => {
+                    budget::refund();
+                    place.key = Some(line.push_back(Waiter {
+                        waker: fresh.take(),
+                        since_ns: now_ns(),
+                        locked,
+                        place: place.caller(),
+                        handed: false,
+                    }));
+                }
+            }
             drop(line);
-            drop(gone);
-            self.locked_at.set(place.caller());
-            if handed {
-                self.row.set(holder_of(locked, Some(place.caller())));
-            }
-            return Poll::Ready(());
-        }
-        match place.key.and_then(|key| line.get_mut(key)) {
-            Some(waiter) => rearm(&mut waiter.waker, &mut waker),
-            None => {
-                budget::refund();
-                place.key = Some(line.push_back(Waiter {
-                    waker: waker.take(),
-                    since_ns: now_ns(),
-                    locked,
-                    place: place.caller(),
-                    handed: false,
-                }));
-            }
-        }
-        drop(line);
-        // ORDERING: Relaxed: if it is this goroutine it is not old, and else it does not matter.
-        let holder = holder_of(self.state.load(Ordering::Relaxed), None);
-        place.pending_for(WaitReason::MutexLock, self, cx.waker(), holder.certain())
+            // ORDERING: Relaxed: if it is this goroutine it is not old, and else it does not matter.
+            let holder = holder_of(self.state.load(Ordering::Relaxed), None).certain();
+            Some(place.pending_for(WaitReason::MutexLock, self, fresh.present(), holder))
+        })
     }
 
     /// Takes the lock if it is free, else says that somebody waits. Under the line's lock.
@@ -240,7 +241,7 @@ impl RawMutex {
     /// lock. And what is so.
     #[cfg(all(test, marmot_loom))]
     pub(super) fn told(&self) -> Option<(Option<bool>, Option<bool>)> {
-        let line = enter(&self.line);
+        let line = self.line.lock();
         // ORDERING: Relaxed: the caller holds the lock, and the line's lock shows who waits.
         let state = self.state.load(Ordering::Relaxed);
         let is_so = (state & LOCKED != 0).then_some(state & MOVABLE != 0);
@@ -278,7 +279,7 @@ impl RawMutex {
 
     #[cold]
     fn unlock_slow(&self) {
-        let mut line = enter(&self.line);
+        let mut line = self.line.lock();
         let waker = match line.front_mut() {
             None => {
                 // ORDERING: Release as in `unlock`.
@@ -326,7 +327,7 @@ impl RawMutex {
     /// A waiting future is dropped: what it was given goes on to the next.
     #[cold]
     pub(crate) fn abandon(&self, key: Key) {
-        let mut line = enter(&self.line);
+        let mut line = self.line.lock();
         let gone = self.leave(&mut line, key);
         if gone.as_ref().is_some_and(|waiter| waiter.handed) {
             drop(line);

@@ -25,8 +25,8 @@ use std::task::{Context, Poll, Waker, ready};
 
 use marmot_wait::{Key, WaitQueue, WaitReason, WakeList, budget, park};
 
-use crate::line::{Place, enter, rearm};
-use crate::loom::{AtomicU64, InnerMutex, Ordering};
+use crate::line::{Fresh, Place};
+use crate::loom::{AtomicU64, Latch, Ordering};
 
 /// Somebody is in the line.
 const QUEUED: u64 = 1;
@@ -73,7 +73,7 @@ enum Found {
 pub struct Notify {
     word: AtomicU64,
     /// Those who wait. Under this lock no waker is called, cloned or dropped.
-    line: InnerMutex<WaitQueue<Waiter>>,
+    line: Latch<WaitQueue<Waiter>>,
 }
 
 impl Notify {
@@ -83,7 +83,7 @@ impl Notify {
         pub const fn new() -> Notify {
             Notify {
                 word: AtomicU64::new(0),
-                line: InnerMutex::new(WaitQueue::new()),
+                line: Latch::new(WaitQueue::new()),
             }
         }
     }
@@ -142,7 +142,7 @@ impl Notify {
     /// Somebody waits, or did a moment ago.
     #[cold]
     fn notify_first(&self) {
-        let mut line = enter(&self.line);
+        let mut line = self.line.lock();
         let Some((_, first)) = line.detach_front() else {
             drop(line);
             // The last one has left, and QUEUED with it.
@@ -163,7 +163,7 @@ impl Notify {
     /// Tells everybody who waits now, and nobody who comes later.
     pub fn notify_waiters(&self) {
         let mut owed = WakeList::new();
-        let mut line = enter(&self.line);
+        let mut line = self.line.lock();
         // ORDERING: Release pairs with the Acquires in `look`: who is told of the round sees
         // what came before it.
         self.word.fetch_add(ROUND, Ordering::Release);
@@ -221,7 +221,7 @@ impl Notify {
     #[cold]
     fn enlist(&self, round: u64, place: &mut Place, cx: &mut Context<'_>) -> Poll<()> {
         let waker = cx.waker().clone();
-        let mut line = enter(&self.line);
+        let mut line = self.line.lock();
         if let Found::Told = self.look(round, true) {
             drop(line);
             return Poll::Ready(());
@@ -237,26 +237,25 @@ impl Notify {
 
     #[cold]
     fn poll_again(&self, key: Key, place: &mut Place, cx: &mut Context<'_>) -> Poll<()> {
-        let mut waker = Some(cx.waker().clone());
-        let mut line = enter(&self.line);
-        match line.get_mut(key) {
-            Some(waiter) if waiter.told == Told::NotYet => {
-                rearm(&mut waiter.waker, &mut waker);
+        Fresh::poll(place, cx, |place, fresh| {
+            let mut line = self.line.lock();
+            if let Some(waiter) = line.get_mut(key)
+                && waiter.told == Told::NotYet
+            {
+                fresh.rearm(&mut waiter.waker)?;
                 drop(line);
-                place.pending(WaitReason::Notify, self)
+                return Some(place.pending(WaitReason::Notify, self));
             }
-            _ => {
-                // Its waker was taken when it was told: nothing is dropped here.
-                line.remove(key);
-                place.key = None;
-                Poll::Ready(())
-            }
-        }
+            // Its waker was taken when it was told: nothing is dropped here.
+            line.remove(key);
+            place.key = None;
+            Some(Poll::Ready(()))
+        })
     }
 
     #[cold]
     fn abandon(&self, key: Key) {
-        let mut line = enter(&self.line);
+        let mut line = self.line.lock();
         let gone = line.remove(key);
         if line.is_empty() {
             // ORDERING: Relaxed, as in `notify_first`.
@@ -279,7 +278,7 @@ impl fmt::Debug for Notify {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         // ORDERING: Relaxed, the answer may be old when the caller reads it.
         let permit = self.word.load(Ordering::Relaxed) & PERMIT != 0;
-        let waiting = enter(&self.line).len();
+        let waiting = self.line.lock().len();
         f.debug_struct("Notify")
             .field("permit", &permit)
             .field("waiting", &waiting)

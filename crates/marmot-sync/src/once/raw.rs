@@ -21,8 +21,8 @@ use marmot_wait::held::{Holder, Row};
 use marmot_wait::{Key, WaitQueue, WaitReason, WakeList, note};
 
 use crate::holder::LockedAt;
-use crate::line::{Place, enter, rearm};
-use crate::loom::{AtomicU64, InnerMutex, Ordering};
+use crate::line::{Fresh, Place};
+use crate::loom::{AtomicU64, Latch, Ordering};
 
 const NEW: u64 = 0;
 /// Somebody does the work: the number of its goroutine stands above this.
@@ -58,7 +58,7 @@ pub(crate) struct RawOnce {
     /// Where the work was begun: for reports.
     begun_at: LockedAt,
     /// Those who wait. Under this lock no waker is called, cloned or dropped.
-    line: InnerMutex<Line>,
+    line: Latch<Line>,
 }
 
 /// The right and the duty to do the work. Dropped unfinished, it goes to the next in line.
@@ -71,7 +71,7 @@ impl Turn<'_> {
         let once = self.0;
         std::mem::forget(self);
         let mut owed = WakeList::new();
-        let mut line = enter(&once.line);
+        let mut line = once.line.lock();
         // ORDERING: Release publishes the work; pairs with the Acquire in `is_done`.
         once.state.store(DONE, Ordering::Release);
         while let Some((_, waiter)) = line.waiters.detach_front() {
@@ -97,7 +97,7 @@ impl RawOnce {
             RawOnce {
                 state: AtomicU64::new(NEW),
                 begun_at: LockedAt::new(),
-                line: InnerMutex::new(Line {
+                line: Latch::new(Line {
                     waiters: WaitQueue::new(),
                     row: None,
                 }),
@@ -149,7 +149,7 @@ impl RawOnce {
     }
 
     fn give_up(&self) {
-        let mut guard = enter(&self.line);
+        let mut guard = self.line.lock();
         let line = &mut *guard;
         let waker = match line.waiters.detach_front() {
             Some((_, next)) => {
@@ -180,51 +180,52 @@ impl RawOnce {
         reason: WaitReason,
         cx: &mut Context<'_>,
     ) -> Poll<Option<Turn<'a>>> {
-        let mut waker = Some(cx.waker().clone());
-        let mut guard = enter(&self.line);
-        let line = &mut *guard;
-        match place.key {
-            Some(key) if !line.waiters.is_linked(key) => {
-                // Its waker was taken with it out of the line: nothing is dropped here.
-                let turn = line.waiters.remove(key).is_some_and(|waiter| waiter.turn);
-                if turn {
-                    self.tell_holder(line, running(), false);
+        Fresh::poll(place, cx, |place, fresh| {
+            let mut guard = self.line.lock();
+            let line = &mut *guard;
+            match place.key {
+                Some(key) if !line.waiters.is_linked(key) => {
+                    // Its waker was taken with it out of the line: nothing is dropped here.
+                    let turn = line.waiters.remove(key).is_some_and(|waiter| waiter.turn);
+                    if turn {
+                        self.tell_holder(line, running(), false);
+                    }
+                    place.key = None;
+                    return Some(Poll::Ready(turn.then(|| Turn(self))));
                 }
-                place.key = None;
-                return Poll::Ready(turn.then(|| Turn(self)));
+                Some(key) => {
+                    if let Some(waiter) = line.waiters.get_mut(key) {
+                        fresh.rearm(&mut waiter.waker)?;
+                    }
+                }
+                None => {
+                    // Looked at again under the lock: it may have changed since the fast path.
+                    if self.is_done() {
+                        return Some(Poll::Ready(None));
+                    }
+                    if let Some(turn) = self.try_begin(place.caller()) {
+                        return Some(Poll::Ready(Some(turn)));
+                    }
+                    // ORDERING: Relaxed: it says RUNNING, which is only left under this lock.
+                    self.tell_holder(line, self.state.load(Ordering::Relaxed), false);
+                    place.key = Some(line.waiters.push_back(Waiter {
+                        waker: fresh.take(),
+                        running: running(),
+                        place: place.caller(),
+                        turn: false,
+                    }));
+                }
             }
-            Some(key) => {
-                if let Some(waiter) = line.waiters.get_mut(key) {
-                    rearm(&mut waiter.waker, &mut waker);
-                }
-            }
-            None => {
-                // Looked at again under the lock: it may have changed since the fast path.
-                if self.is_done() {
-                    return Poll::Ready(None);
-                }
-                if let Some(turn) = self.try_begin(place.caller()) {
-                    return Poll::Ready(Some(turn));
-                }
-                // ORDERING: Relaxed: it says RUNNING, which is only left under this lock.
-                self.tell_holder(line, self.state.load(Ordering::Relaxed), false);
-                place.key = Some(line.waiters.push_back(Waiter {
-                    waker: waker.take(),
-                    running: running(),
-                    place: place.caller(),
-                    turn: false,
-                }));
-            }
-        }
-        drop(guard);
-        // ORDERING: Relaxed: if it is this goroutine it is not old, and else it does not matter.
-        let holder = self.state.load(Ordering::Relaxed) >> GOROUTINE;
-        place.pending_for(reason, self, cx.waker(), holder)
+            drop(guard);
+            // ORDERING: Relaxed: if it is this goroutine it is not old, and else it does not matter.
+            let holder = self.state.load(Ordering::Relaxed) >> GOROUTINE;
+            Some(place.pending_for(reason, self, fresh.present(), holder))
+        })
     }
 
     #[cold]
     fn abandon(&self, key: Key) {
-        let mut line = enter(&self.line);
+        let mut line = self.line.lock();
         let gone = line.waiters.remove(key);
         drop(line);
         if gone.is_some_and(|waiter| waiter.turn) {

@@ -6,6 +6,7 @@ use std::task::Waker;
 use marmot_wait::{Key, WaitQueue, WakeList, budget};
 
 use super::raw::{READER, READERS_WAIT, WRITERS_WAIT};
+use crate::line::{Fresh, Place};
 use crate::loom::now_ns;
 
 /// How long one waits, in nanoseconds, before the lock is handed over: as a mutex's.
@@ -81,10 +82,12 @@ impl Lines {
     }
 
     /// A reader gets in line: at the end, or at the front with the time it has waited if it was
-    /// invited in vain.
-    pub(super) fn join(&mut self, waker: Option<Waker>, in_vain: Option<&Reader>) -> Key {
+    /// invited in vain. `None`: that takes a clone of its waker.
+    pub(super) fn join(&mut self, place: &mut Place, fresh: &mut Fresh<'_>) -> Option<()> {
+        let waker = Some(fresh.take()?);
         let turn = Turn::Waits;
-        match in_vain.map(|reader| reader.since_ns) {
+        let in_vain = place.key.take().and_then(|key| self.leave(key));
+        let key = match in_vain.map(|reader| reader.since_ns) {
             Some(since_ns) => self.readers.push_front(Reader {
                 waker,
                 since_ns,
@@ -98,7 +101,16 @@ impl Lines {
                     turn,
                 })
             }
-        }
+        };
+        place.key = Some(key);
+        Some(())
+    }
+
+    /// A reader goes away, into the lock or not. Where it was.
+    pub(super) fn leave(&mut self, key: Key) -> Option<Reader> {
+        let gone = self.readers.remove(key)?;
+        self.invited -= usize::from(gone.turn == Turn::Invited);
+        Some(gone)
     }
 
     /// Takes all readers out of their line, invited or inside; those who are inside now, as part

@@ -27,7 +27,7 @@
 
 use std::panic::Location;
 use std::ptr;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, Waker};
 
 use marmot_wait::held::Holder;
 use marmot_wait::{Key, WaitReason, WakeList, budget, note};
@@ -35,8 +35,8 @@ use marmot_wait::{Key, WaitReason, WakeList, budget, note};
 use super::lines::{Lines, Turn, Writer};
 use crate::fought;
 use crate::holder::{Guard, HolderRow, LockedAt};
-use crate::line::{Place, enter, rearm};
-use crate::loom::{AtomicU64, InnerMutex, Ordering, now_ns};
+use crate::line::{Fresh, Place};
+use crate::loom::{AtomicU64, Latch, Ordering, now_ns};
 
 /// A writer holds the lock.
 const WRITER: u64 = 1;
@@ -96,7 +96,7 @@ pub(crate) struct RawRwLock {
     locked_at: LockedAt,
     row: HolderRow,
     /// Those who wait. Under this lock no waker is called, cloned or dropped.
-    lines: InnerMutex<Lines>,
+    lines: Latch<Lines>,
 }
 
 impl RawRwLock {
@@ -106,7 +106,7 @@ impl RawRwLock {
                 state: AtomicU64::new(0),
                 locked_at: LockedAt::new(),
                 row: HolderRow::new(),
-                lines: InnerMutex::new(Lines::new()),
+                lines: Latch::new(Lines::new()),
             }
         }
     }
@@ -139,10 +139,10 @@ impl RawRwLock {
 
     /// Waits; says for whom.
     #[cold]
-    fn pending(&self, reason: WaitReason, place: &Place, cx: &Context<'_>) -> Poll<()> {
+    fn pending(&self, reason: WaitReason, place: &Place, waker: &Waker) -> Poll<()> {
         // ORDERING: Relaxed: if it is this goroutine it is not old, and else it does not matter.
         let holder = holder_of(self.state.load(Ordering::Relaxed), None);
-        place.pending_for(reason, self, cx.waker(), holder.certain())
+        place.pending_for(reason, self, waker, holder.certain())
     }
 
     // ---- readers ----
@@ -180,32 +180,28 @@ impl RawRwLock {
 
     #[cold]
     fn poll_read_slow(&self, place: &mut Place, cx: &mut Context<'_>) -> Poll<()> {
-        let mut waker = Some(cx.waker().clone());
-        let gone;
-        let mut lines = enter(&self.lines);
-        let entry = place.key.and_then(|key| lines.readers.get_mut(key));
-        match entry.map(|reader| reader.turn) {
-            Some(Turn::Waits) => {
-                let entry = place.key.and_then(|key| lines.readers.get_mut(key));
-                if let Some(reader) = entry {
-                    rearm(&mut reader.waker, &mut waker);
+        Fresh::poll(place, cx, |place, fresh| {
+            let gone;
+            let mut lines = self.lines.lock();
+            let entry = place.key.and_then(|key| lines.readers.get_mut(key));
+            match entry {
+                Some(reader) if reader.turn == Turn::Waits => fresh.rearm(&mut reader.waker)?,
+                came => {
+                    let turn = came.map(|reader| reader.turn);
+                    if turn == Some(Turn::Inside) || self.read_or_announce(turn.is_some()) {
+                        gone = place.key.take().and_then(|key| lines.leave(key));
+                        drop(lines);
+                        drop(gone);
+                        return Some(Poll::Ready(()));
+                    }
+                    let joined = lines.join(place, fresh);
+                    self.settle(&lines);
+                    joined?;
                 }
             }
-            came => {
-                gone = place.key.take().and_then(|key| lines.readers.remove(key));
-                if came == Some(Turn::Invited) {
-                    lines.invited -= 1;
-                }
-                if came == Some(Turn::Inside) || self.read_or_announce(came.is_some()) {
-                    drop(lines);
-                    drop(gone);
-                    return Poll::Ready(());
-                }
-                place.key = Some(lines.join(waker.take(), gone.as_ref()));
-            }
-        }
-        drop(lines);
-        self.pending(WaitReason::RwLockRead, place, cx)
+            drop(lines);
+            Some(self.pending(WaitReason::RwLockRead, place, fresh.present()))
+        })
     }
 
     #[inline]
@@ -221,7 +217,7 @@ impl RawRwLock {
     #[cold]
     fn last_reader_out(&self) {
         let mut owed = WakeList::new();
-        let mut lines = enter(&self.lines);
+        let mut lines = self.lines.lock();
         self.serve_writer(&mut lines, &mut owed);
         drop(lines);
         owed.wake_all();
@@ -318,34 +314,35 @@ impl RawRwLock {
 
     #[cold]
     fn poll_write_slow(&self, writing: u64, place: &mut Place, cx: &mut Context<'_>) -> Poll<()> {
-        let mut waker = Some(cx.waker().clone());
-        let gone;
-        let mut lines = enter(&self.lines);
-        let has = place.key.is_some_and(|key| !lines.writers.is_linked(key));
-        let may = place.key.is_none_or(|key| lines.is_next(key));
-        if has || may && self.write_or_announce(writing) {
-            gone = place.key.take().and_then(|key| lines.writers.remove(key));
-            self.settle(&lines);
-            drop(lines);
-            drop(gone);
-            self.locked_at.set(place.caller());
-            self.row.set(holder_of(writing, Some(place.caller())));
-            return Poll::Ready(());
-        }
-        match place.key.and_then(|key| lines.writers.get_mut(key)) {
-            Some(writer) => rearm(&mut writer.waker, &mut waker),
-            None => {
-                budget::refund();
-                place.key = Some(lines.writers.push_back(Writer {
-                    waker: waker.take(),
-                    since_ns: now_ns(),
-                    writing,
-                    place: place.caller(),
-                }));
+        Fresh::poll(place, cx, |place, fresh| {
+            let gone;
+            let mut lines = self.lines.lock();
+            let has = place.key.is_some_and(|key| !lines.writers.is_linked(key));
+            let may = place.key.is_none_or(|key| lines.is_next(key));
+            if has || may && self.write_or_announce(writing) {
+                gone = place.key.take().and_then(|key| lines.writers.remove(key));
+                self.settle(&lines);
+                drop(lines);
+                drop(gone);
+                self.locked_at.set(place.caller());
+                self.row.set(holder_of(writing, Some(place.caller())));
+                return Some(Poll::Ready(()));
             }
-        }
-        drop(lines);
-        self.pending(WaitReason::RwLockWrite, place, cx)
+            match place.key.and_then(|key| lines.writers.get_mut(key)) {
+                Some(writer) => fresh.rearm(&mut writer.waker)?,
+                None => {
+                    budget::refund();
+                    place.key = Some(lines.writers.push_back(Writer {
+                        waker: fresh.take(),
+                        since_ns: now_ns(),
+                        writing,
+                        place: place.caller(),
+                    }));
+                }
+            }
+            drop(lines);
+            Some(self.pending(WaitReason::RwLockWrite, place, fresh.present()))
+        })
     }
 
     #[inline]
@@ -379,7 +376,7 @@ impl RawRwLock {
     #[cold]
     fn hand_on(&self, kept: u64) {
         let mut owed = WakeList::new();
-        let mut lines = enter(&self.lines);
+        let mut lines = self.lines.lock();
         let starving = lines.are_starving();
         let mut held = kept;
         let mut place = None;
@@ -468,12 +465,11 @@ impl RawRwLock {
     #[cold]
     pub(crate) fn abandon_read(&self, key: Key) {
         let mut owed = WakeList::new();
-        let mut lines = enter(&self.lines);
-        let gone = lines.readers.remove(key);
+        let mut lines = self.lines.lock();
+        let gone = lines.leave(key);
         let turn = gone.as_ref().map(|reader| reader.turn);
         self.settle(&lines);
         if turn == Some(Turn::Invited) {
-            lines.invited -= 1;
             self.serve_writer(&mut lines, &mut owed);
         }
         drop(lines);
@@ -489,7 +485,7 @@ impl RawRwLock {
     #[cold]
     pub(crate) fn abandon_write(&self, key: Key) {
         let mut owed = WakeList::new();
-        let mut lines = enter(&self.lines);
+        let mut lines = self.lines.lock();
         let has = !lines.writers.is_linked(key);
         let gone = lines.writers.remove(key);
         if !has && lines.writers.is_empty() && !self.is_written() {
@@ -523,7 +519,7 @@ impl RawRwLock {
     /// If somebody waits: what the table says of the lock, and what is so. For whoever holds it:
     /// whether it is a writer, and if so, with an owned guard.
     pub(super) fn told(&self) -> Option<(Option<bool>, Option<bool>)> {
-        let lines = enter(&self.lines);
+        let lines = self.lines.lock();
         // ORDERING: Relaxed: the caller holds the lock, and the lines' lock shows who waits.
         let state = self.state.load(Ordering::Relaxed);
         let is_so = (state & WRITER != 0).then_some(state & MOVABLE != 0);

@@ -22,8 +22,8 @@ use marmot_wait::{Key, WaitQueue, WaitReason, WakeList, budget, note};
 
 use super::given::Given;
 use crate::holder::Guard;
-use crate::line::{Place, enter, rearm};
-use crate::loom::{AtomicUsize, InnerMutex, Ordering};
+use crate::line::{Fresh, Place};
+use crate::loom::{AtomicUsize, Latch, Ordering};
 
 /// Somebody is in the line.
 const QUEUED: usize = 1;
@@ -57,7 +57,7 @@ pub(crate) struct RawSemaphore {
     /// Permits were given back by hand: for reports, never taken back.
     loose: AtomicBool,
     /// Those who wait. Under this lock no waker is called, cloned or dropped.
-    line: InnerMutex<Line>,
+    line: Latch<Line>,
 }
 
 impl RawSemaphore {
@@ -67,7 +67,7 @@ impl RawSemaphore {
                 state: AtomicUsize::new(total * ONE),
                 total,
                 loose: AtomicBool::new(false),
-                line: InnerMutex::new(Line {
+                line: Latch::new(Line {
                     queue: WaitQueue::new(),
                     given: Given::new(),
                 }),
@@ -138,36 +138,39 @@ impl RawSemaphore {
             Guard::Borrowed => note::whose(),
             Guard::Owned => 0,
         };
-        let mut waker = Some(cx.waker().clone());
-        let mut line = enter(&self.line);
-        match place.key {
-            Some(key) if !line.queue.is_linked(key) => {
-                // Its waker was taken when it was served: nothing is dropped here.
-                self.take_given(&mut line, key);
-                place.key = None;
-                return Poll::Ready(());
-            }
-            Some(key) => {
-                if let Some(waiter) = line.queue.get_mut(key) {
-                    rearm(&mut waiter.waker, &mut waker);
-                    waiter.goroutine = goroutine;
+        Fresh::poll(place, cx, |place, fresh| {
+            let mut line = self.line.lock();
+            match place.key {
+                Some(key) if !line.queue.is_linked(key) => {
+                    // Its waker was taken when it was served: nothing is dropped here.
+                    self.take_given(&mut line, key);
+                    place.key = None;
+                    return Some(Poll::Ready(()));
+                }
+                Some(key) => {
+                    if let Some(waiter) = line.queue.get_mut(key) {
+                        fresh.rearm(&mut waiter.waker)?;
+                        waiter.goroutine = goroutine;
+                    }
+                }
+                None if self.take_or_announce(&line.queue, wants) => {
+                    return Some(Poll::Ready(()));
+                }
+                None => {
+                    budget::refund();
+                    line.given.asked(wants);
+                    place.key = Some(line.queue.push_back(Waiter {
+                        waker: fresh.take(),
+                        wants,
+                        goroutine,
+                        place: place.caller(),
+                    }));
                 }
             }
-            None if self.take_or_announce(&line.queue, wants) => return Poll::Ready(()),
-            None => {
-                budget::refund();
-                line.given.asked(wants);
-                place.key = Some(line.queue.push_back(Waiter {
-                    waker: waker.take(),
-                    wants,
-                    goroutine,
-                    place: place.caller(),
-                }));
-            }
-        }
-        let holder = self.tell(&mut line);
-        drop(line);
-        place.pending_for(WaitReason::Semaphore, self, cx.waker(), holder)
+            let holder = self.tell(&mut line);
+            drop(line);
+            Some(place.pending_for(WaitReason::Semaphore, self, fresh.present(), holder))
+        })
     }
 
     /// The goroutine that the whole line certainly waits for, or 0. Under the line's lock, after
@@ -256,7 +259,7 @@ impl RawSemaphore {
     #[cold]
     fn serve(&self) {
         let mut owed = WakeList::new();
-        let mut line = enter(&self.line);
+        let mut line = self.line.lock();
         self.serve_line(&mut line, &mut owed);
         drop(line);
         owed.wake_all();
@@ -295,7 +298,7 @@ impl RawSemaphore {
     #[cold]
     pub(crate) fn abandon(&self, key: Key) {
         let mut owed = WakeList::new();
-        let mut line = enter(&self.line);
+        let mut line = self.line.lock();
         if !line.queue.is_linked(key) {
             let given = self.take_given(&mut line, key);
             drop(line);

@@ -15,8 +15,8 @@ use std::task::{Context, Poll, Waker};
 
 use marmot_wait::{Key, WaitQueue, WaitReason, WakeList};
 
-use crate::line::{Place, enter, rearm};
-use crate::loom::{AtomicU64, InnerMutex, Ordering};
+use crate::line::{Fresh, Place};
+use crate::loom::{AtomicU64, Latch, Ordering};
 
 /// Somebody is in the line.
 const QUEUED: u64 = 1;
@@ -49,7 +49,7 @@ pub(super) struct RawWaitGroup {
     state: AtomicU64,
     /// Those who wait; `None` once released. Under this lock no waker is called, cloned or
     /// dropped.
-    line: InnerMutex<WaitQueue<Option<Waker>>>,
+    line: Latch<WaitQueue<Option<Waker>>>,
 }
 
 fn count(state: u64) -> i64 {
@@ -61,7 +61,7 @@ impl RawWaitGroup {
         pub(super) const fn new() -> RawWaitGroup {
             RawWaitGroup {
                 state: AtomicU64::new(0),
-                line: InnerMutex::new(WaitQueue::new()),
+                line: Latch::new(WaitQueue::new()),
             }
         }
     }
@@ -108,7 +108,7 @@ impl RawWaitGroup {
 
     fn release_all(&self) {
         let mut owed = WakeList::new();
-        let mut line = enter(&self.line);
+        let mut line = self.line.lock();
         while let Some((_, waker)) = line.detach_front() {
             if let Some(waker) = waker.take() {
                 owed.push(waker);
@@ -137,25 +137,26 @@ impl RawWaitGroup {
 
     #[cold]
     fn poll_wait_slow(&self, place: &mut Place, cx: &mut Context<'_>) -> Poll<()> {
-        let mut waker = Some(cx.waker().clone());
-        let mut line = enter(&self.line);
-        match place.key {
-            Some(key) if !line.is_linked(key) => {
-                // Its waker was taken when it was released: nothing is dropped here.
-                line.remove(key);
-                place.key = None;
-                return Poll::Ready(());
-            }
-            Some(key) => {
-                if let Some(slot) = line.get_mut(key) {
-                    rearm(slot, &mut waker);
+        Fresh::poll(place, cx, |place, fresh| {
+            let mut line = self.line.lock();
+            match place.key {
+                Some(key) if !line.is_linked(key) => {
+                    // Its waker was taken when it was released: nothing is dropped here.
+                    line.remove(key);
+                    place.key = None;
+                    return Some(Poll::Ready(()));
                 }
+                Some(key) => {
+                    if let Some(slot) = line.get_mut(key) {
+                        fresh.rearm(slot)?;
+                    }
+                }
+                None if self.done_or_announce() => return Some(Poll::Ready(())),
+                None => place.key = Some(line.push_back(fresh.take())),
             }
-            None if self.done_or_announce() => return Poll::Ready(()),
-            None => place.key = Some(line.push_back(waker.take())),
-        }
-        drop(line);
-        place.pending(WaitReason::WaitGroupWait, self)
+            drop(line);
+            Some(place.pending(WaitReason::WaitGroupWait, self))
+        })
     }
 
     /// Whether the count is zero; if not, says that somebody waits. Under the line's lock.
@@ -187,7 +188,7 @@ impl RawWaitGroup {
     #[cold]
     pub(super) fn abandon(&self, key: Key) {
         let gone;
-        let mut line = enter(&self.line);
+        let mut line = self.line.lock();
         gone = line.remove(key);
         if line.is_empty() {
             // ORDERING: Relaxed: a step that still sees QUEUED finds an empty line.
