@@ -151,6 +151,18 @@ fn go_runs_the_future_and_wait_sees_its_effect() {
 }
 
 #[test]
+fn what_a_goroutine_of_the_group_gives_is_dropped_before_it_counts_as_done() {
+    within_seconds(|| {
+        let group = WaitGroup::new();
+        let given = Arc::new(());
+        let gives = Arc::clone(&given);
+        group.go(async move { Ok::<_, String>(gives) });
+        group.wait_blocking();
+        assert_eq!(Arc::strong_count(&given), 1);
+    });
+}
+
+#[test]
 fn a_goroutine_of_the_group_that_panics_counts_as_done() {
     within_seconds(|| {
         let group = WaitGroup::new();

@@ -118,7 +118,7 @@ impl WaitGroup {
     /// Runs a future as a goroutine of its own that the group waits for.
     ///
     /// It counts until it and everything in it is dropped, also if it panics or is cut off. It
-    /// inherits what is ambient here.
+    /// inherits what is ambient here. What the future gives is dropped.
     /// Outside a runtime it runs on a thread of its own.
     ///
     /// # Panics
@@ -127,7 +127,7 @@ impl WaitGroup {
     #[track_caller]
     pub fn go<F>(&self, future: F)
     where
-        F: Future<Output = ()> + Send + 'static,
+        F: Future + Send + 'static,
     {
         let counted = self.guard();
         if ambient::is_set() {
@@ -191,12 +191,12 @@ impl WaitGroupGuard {
     /// Runs a future as a goroutine of its own that counts until it is dropped.
     fn start<F>(self, future: F, place: &'static Location<'static>)
     where
-        F: Future<Output = ()> + Send + 'static,
+        F: Future + Send + 'static,
     {
         let whole = async move {
             // Declared before the future is awaited, so dropped after it.
             let _counted = self;
-            future.await;
+            drop(future.await);
         };
         spawn(Box::pin(whole), place);
     }
