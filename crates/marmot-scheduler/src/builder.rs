@@ -160,8 +160,8 @@ impl Builder {
         self
     }
 
-    /// For a test's runtime: neither the harness's first thread nor other runtimes of the
-    /// process could wake its goroutines, so they do not keep a deadlock from being certain.
+    /// For a test's runtime: neither the harness's first thread nor other tests' runtimes could
+    /// wake its goroutines, so they do not keep a deadlock from being certain.
     #[doc(hidden)]
     #[must_use]
     pub fn isolated(mut self, isolated: bool) -> Builder {

@@ -121,23 +121,21 @@ fn verdict(shared: &'static Shared) -> (Verdict, u64) {
     if stillness(shared).is_none() {
         return (Verdict::None, started);
     }
-    // In a test the process's first thread is the harness's, and other runtimes are other
-    // tests': they have nothing to do with this one, unless it waits for what they share.
+    // In a test the process's first thread is the harness's, and the other tests' runtimes have
+    // nothing to do with this one, unless it waits for what they share.
     let isolated = shared.config.isolated;
-    let shares = isolated && shared_with::with_others(shared);
-    let runtimes = match isolated && !shares {
-        true => vec![shared],
-        false => registry::all(),
-    };
+    let all_count = !isolated || shared_with::with_others(shared);
+    let mut runtimes = registry::all();
+    runtimes.retain(|r| all_count || !r.config.isolated || std::ptr::eq(*r, shared));
     let all = || -> Option<Vec<u64>> { runtimes.iter().map(|r| stillness(r)).collect() };
     let before = all();
-    if shares && before.is_none() {
-        // Another test goes on, and may let this one go on.
+    if before.is_none() {
+        // Another runtime goes on, and may let this one go on.
         return (Verdict::None, started);
     }
     let asleep = foreign::asleep(foreign::main_thread().filter(|_| isolated));
     // No goroutine was polled meanwhile, so none of ours has woken one of those either.
-    let certain = asleep && before.is_some() && all() == before;
+    let certain = asleep && all() == before;
     let verdict = match certain {
         true => Verdict::Certain,
         false => Verdict::Suspected,

@@ -294,6 +294,20 @@ async fn and_so_may_a_third() {
 }
 
 #[marmot::test]
+async fn a_test_may_wait_for_a_runtime_that_it_has_made() {
+    let other = Runtime::builder().max_procs(1).build().expect("a runtime");
+    let (tx, rx) = chan(0);
+    let sends = other.spawn(async move {
+        sleep(ms(300)).await;
+        tx.send(7).await.expect("the test listens");
+        sleep(ms(300)).await;
+    });
+    assert_eq!(rx.recv().await, Some(7));
+    sends.await.expect("it ends well");
+    go!(move || drop(other)).await.expect("it ends well");
+}
+
+#[marmot::test]
 #[ignore = "fails on purpose, in a child"]
 async fn locks_a_static_twice() {
     let _once = ONE_BY_ONE.lock().await;
