@@ -261,7 +261,7 @@ const OPTIONS: [(&str, Takes, bool); 7] = [
     ("max_procs", Takes::Count, false),
     ("panic", Takes::Word(&["crash", "report"]), false),
     ("deadlock", Takes::Word(&["fatal", "report", "off"]), false),
-    ("leaks", Takes::Word(&["fail", "off"]), true),
+    ("leaks", Takes::Word(&["report", "fail", "off"]), true),
     ("virtual_time", Takes::Nothing, true),
     ("real_time", Takes::Nothing, true),
     ("seeds", Takes::Count, true),

@@ -49,8 +49,8 @@ pub fn main(
 
 /// Makes a function a test that runs in a runtime of its own.
 ///
-/// A panic in any goroutine fails it, and so do a deadlock and goroutines that the body leaves
-/// behind: it has to wait for them (a short while is given), or to say `leaks = "off"`.
+/// A panic in any goroutine fails it, and so does a deadlock. Goroutines that the body leaves
+/// behind are told, after a short while, and cut off.
 /// `#[should_panic]` and `#[ignore]` work as they do with
 /// `#[test]`, which this attribute brings along, and so does returning a `Result`.
 ///
@@ -67,7 +67,7 @@ pub fn main(
 ///
 /// | option | is |
 /// |---|---|
-/// | `leaks = "off"` | goroutines may be left behind; `"fail"` is the default |
+/// | `leaks = "fail"` | no goroutine may be left behind; `"report"` is the default, and `"off"` says nothing |
 /// | `real_time` | the clock of the machine, which is the default |
 ///
 /// The options `virtual_time` and `seeds` are understood but not there yet: a test that asks for

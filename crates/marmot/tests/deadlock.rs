@@ -326,9 +326,13 @@ fn a_test_that_deadlocks_on_a_static_fails_too() {
     );
 }
 
-#[marmot::test]
+#[marmot::test(leaks = "fail")]
 #[ignore = "fails on purpose, in a child"]
 async fn leaks_two() {
+    leave_two_behind();
+}
+
+fn leave_two_behind() {
     let (tx, rx) = chan::<()>(0);
     for _ in 0..2 {
         let rx = rx.clone();
@@ -337,8 +341,32 @@ async fn leaks_two() {
     std::mem::forget(tx);
 }
 
+#[marmot::test]
+async fn goroutines_that_wait_for_ever_are_cut_off_with_the_test() {
+    leave_two_behind();
+}
+
+#[marmot::test]
+#[ignore = "run in a child, for its words"]
+async fn leaves_two() {
+    leave_two_behind();
+}
+
 #[test]
-fn a_test_that_leaves_goroutines_behind_fails_and_says_where_they_were_born() {
+fn a_test_that_leaves_goroutines_behind_says_so() {
+    let Some((output, _)) = in_a_child("leaves_two") else {
+        return;
+    };
+    let told = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{told}");
+    assert!(
+        told.contains("the test has left 2 goroutines behind"),
+        "{told}"
+    );
+}
+
+#[test]
+fn a_test_that_may_leave_none_behind_fails_and_says_where_they_were_born() {
     let Some(child) = in_a_child("leaks_two") else {
         return;
     };
