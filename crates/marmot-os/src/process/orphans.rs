@@ -120,7 +120,7 @@ impl Orphans {
     }
 }
 
-#[cfg(test)]
+#[cfg(all(test, not(marmot_loom)))]
 mod tests {
     use std::process::{Child, Command, Stdio};
     use std::time::Duration;

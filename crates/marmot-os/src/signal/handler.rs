@@ -28,10 +28,11 @@ use std::sync::atomic::{AtomicI32, AtomicU32, AtomicUsize};
 
 use libc::{c_int, c_void, siginfo_t};
 
+use super::count::Count;
 use super::number::{COUNT, Signal};
 
 /// How often each has come since it was last asked.
-static ARRIVED: [AtomicU32; COUNT] = [const { AtomicU32::new(0) }; COUNT];
+static ARRIVED: [Count<AtomicU32>; COUNT] = [const { Count::new() }; COUNT];
 /// The pipe's end to write to; -1 before there is one. It is never closed.
 static BELL: AtomicI32 = AtomicI32::new(-1);
 /// What was there before us: the handler, and whether it wants three arguments.
@@ -69,10 +70,7 @@ extern "C" fn handle(number: c_int, info: *mut siginfo_t, context: *mut c_void) 
         // First, while ours is surely still above it: it may ask, and whoever hears the bell
         // may take ours away.
         call_before(signal, info, context);
-        // ORDERING: Release, the pair of the Acquire in `take`: whoever takes the count comes
-        // after what was written before the signal was sent from this process. The byte that
-        // follows is ordered by the kernel.
-        ARRIVED[signal.index()].fetch_add(1, Release);
+        ARRIVED[signal.index()].arrive();
         // ORDERING: Acquire, the pair of the Release in `set_bell`. The number is all there is
         // to it; it is here so that nobody has to think about it.
         ring(BELL.load(Acquire));
@@ -116,14 +114,7 @@ pub(super) fn set_bell(bell: RawFd) {
 
 /// How often it has come since this was last asked.
 pub(super) fn take(signal: Signal) -> u32 {
-    let arrived = &ARRIVED[signal.index()];
-    // ORDERING: Relaxed, a look that spares the swap. A count that it misses has rung the bell
-    // after the bell was last silenced, so somebody will look again.
-    if arrived.load(Relaxed) == 0 {
-        return 0;
-    }
-    // ORDERING: Acquire, the pair of the Release in `handle`.
-    arrived.swap(0, Acquire)
+    ARRIVED[signal.index()].take()
 }
 
 /// What the signal does now; `Before` stands for anything that is not ours.

@@ -15,9 +15,12 @@
 //! installed with `SA_RESTART`. Child processes start with the default for
 //! signals that are listened to, and with the others ignored if they are ignored here.
 
+mod count;
 mod ctrl_c;
 mod handler;
 mod mailbox;
+#[cfg(all(test, marmot_loom))]
+mod models;
 mod number;
 mod table;
 

@@ -24,6 +24,7 @@ use std::task::{Context, Poll, Wake, Waker};
 use marmot_netpoll::{Direction, Evented, Interest, pipes};
 use marmot_wait::{budget, note};
 
+use super::count::Turn;
 use super::handler::{self, Disposition, Original};
 use super::number::{COUNT, Set, Signal};
 
@@ -59,9 +60,7 @@ struct Table {
     pipe: Pipe,
     /// The pipe could not be waited for.
     deaf: bool,
-    dispatching: bool,
-    /// Somebody else wanted to dispatch meanwhile.
-    again: bool,
+    turn: Turn,
 }
 
 /// No listener is called, and no waker, under this lock.
@@ -72,8 +71,7 @@ static TABLE: Mutex<Table> = Mutex::new(Table {
     originals: [None; COUNT],
     pipe: Pipe::None,
     deaf: false,
-    dispatching: false,
-    again: false,
+    turn: Turn::FREE,
 });
 
 fn lock() -> MutexGuard<'static, Table> {
@@ -259,14 +257,11 @@ impl Table {
 /// Takes the counts to those who want them.
 fn dispatch() {
     let mut table = lock();
-    if table.dispatching {
-        table.again = true;
+    if !table.turn.begin() {
         return;
     }
-    table.dispatching = true;
     let over = Over;
     loop {
-        table.again = false;
         // It fails if no thread can be started to look at it; the next listener tries again.
         let _deaf = table.silence();
         let due = table.due();
@@ -275,8 +270,7 @@ fn dispatch() {
             listener.deliver(signal, times);
         }
         table = lock();
-        if !table.again {
-            table.dispatching = false;
+        if table.turn.end() {
             break;
         }
     }
@@ -289,6 +283,6 @@ struct Over;
 
 impl Drop for Over {
     fn drop(&mut self) {
-        lock().dispatching = false;
+        lock().turn.abandon();
     }
 }
