@@ -61,7 +61,7 @@ pub trait Once: Send + Sync + 'static {
     fn new() -> Self;
 
     /// Sees to it that it is done, and gives what it made: 1.
-    fn get(&self) -> impl Future<Output = u64> + Send;
+    fn get(&self) -> impl Future<Output = &u64> + Send;
 }
 
 /// A count of those at work, and a wait for the last of them.

@@ -64,8 +64,8 @@ impl p::Once for OnceCell {
         OnceCell::new()
     }
 
-    async fn get(&self) -> u64 {
-        *self.get_or_init(async || 1).await
+    fn get(&self) -> impl Future<Output = &u64> + Send {
+        self.get_or_init(async || 1)
     }
 }
 

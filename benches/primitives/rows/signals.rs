@@ -26,7 +26,7 @@ impl<L: Once> Job for Made<L> {
             let once = std::hint::black_box(L::new());
             let mut sum = 0;
             for _ in 0..count {
-                sum += once.get().await;
+                sum += *once.get().await;
             }
             sum
         });

@@ -9,11 +9,10 @@ use std::cell::UnsafeCell;
 use std::fmt;
 use std::future::Future;
 use std::panic::Location;
-use std::pin::pin;
 
 use marmot_wait::{WaitReason, park};
 
-use super::aside::aside;
+use super::quick::Quick;
 use super::raw::{RawOnce, Turn};
 
 /// A value that is made once, by whoever needs it first; the others wait for it.
@@ -88,12 +87,10 @@ impl<T> OnceCell<T> {
         F: AsyncFnOnce() -> T,
     {
         let caller = Location::caller();
-        async move {
-            match self.get() {
-                Some(value) => value,
-                None => aside(pin!(self.get_or_init_at(f, caller, WaitReason::Once))).await,
-            }
-        }
+        Quick::new(
+            || self.get(),
+            move || self.get_or_init_at(f, caller, WaitReason::Once),
+        )
     }
 
     /// [`get_or_init`](OnceCell::get_or_init), asked from that line of the program; does not
@@ -134,12 +131,10 @@ impl<T> OnceCell<T> {
         F: AsyncFnOnce() -> Result<T, E>,
     {
         let caller = Location::caller();
-        async move {
-            if let Some(value) = self.get() {
-                return Ok(value);
-            }
-            aside(pin!(self.get_or_try_init_at(f, caller))).await
-        }
+        Quick::new(
+            || self.get().map(Ok),
+            move || self.get_or_try_init_at(f, caller),
+        )
     }
 
     async fn get_or_try_init_at<F, E>(

@@ -1,21 +1,20 @@
 //! Work that is done once, and values that are made once.
 
-mod aside;
 mod cell;
 #[cfg(all(test, marmot_loom))]
 mod models;
+mod quick;
 mod raw;
 mod value;
 
 use std::fmt;
 use std::future::Future;
 use std::panic::{Location, resume_unwind};
-use std::pin::pin;
 
 use marmot_wait::{WaitReason, park};
 
 use crate::panics::caught;
-use aside::aside;
+use quick::Quick;
 use raw::RawOnce;
 
 pub use cell::OnceCell;
@@ -74,11 +73,10 @@ impl Once {
     #[track_caller]
     pub fn call_once<F: AsyncFnOnce()>(&self, f: F) -> impl Future<Output = ()> {
         let caller = Location::caller();
-        async move {
-            if !self.raw.is_done() {
-                aside(pin!(self.run(f, caller))).await;
-            }
-        }
+        Quick::new(
+            || self.raw.is_done().then_some(()),
+            move || self.run(f, caller),
+        )
     }
 
     async fn run<F: AsyncFnOnce()>(&self, f: F, caller: &'static Location<'static>) {

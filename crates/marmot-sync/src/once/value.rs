@@ -3,15 +3,15 @@
 use std::fmt;
 use std::future::{Future, poll_fn};
 use std::panic::{AssertUnwindSafe, Location, catch_unwind, resume_unwind};
-use std::pin::{Pin, pin};
+use std::pin::Pin;
 use std::sync::{Mutex, PoisonError};
 use std::task::{Context, Poll};
 use std::thread;
 
 use marmot_wait::{WaitReason, park};
 
-use super::aside::aside;
 use super::cell::OnceCell;
+use super::quick::Quick;
 use crate::panics::Echo;
 
 type Making<T> = Pin<Box<dyn Future<Output = T> + Send>>;
@@ -71,12 +71,10 @@ impl<T> OnceValue<T> {
     #[track_caller]
     pub fn get(&self) -> impl Future<Output = &T> {
         let caller = Location::caller();
-        async move {
-            match self.value.get() {
-                Some(Ok(value)) => value,
-                _ => aside(pin!(self.get_slow(caller))).await,
-            }
-        }
+        Quick::new(
+            || self.value.get().and_then(|made| made.as_ref().ok()),
+            move || self.get_slow(caller),
+        )
     }
 
     async fn get_slow(&self, caller: &'static Location<'static>) -> &T {
