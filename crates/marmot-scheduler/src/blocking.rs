@@ -71,7 +71,7 @@ fn give_away(m: &'static Machine, kind: BlockingKind) -> Option<Kick> {
         .counters
         .handoffs_announced
         .fetch_add(1, Ordering::Relaxed);
-    let watched = sched.in_driver.is_some() && !sched.is_patient();
+    let watched = sched.in_driver.is_some();
     let world = shared.has_timers() || shared.driver.has_waiters();
     if !p.looks_empty() || shared.has_work(clock::now_ns()) || (world && !watched) {
         // Somebody needs it: queued tasks, or timers and sockets that nobody watches.

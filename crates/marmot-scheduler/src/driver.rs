@@ -43,10 +43,10 @@ pub trait Driver: Send + Sync + 'static {
     }
     /// Looks at the world without waiting, and wakes whom it concerns; how many.
     fn poll(&self) -> usize;
-    /// Waits for the world, the earliest deadline of these queues (but for timers not before
-    /// `not_before`), or an interrupt. Calls `before_wake` once when the wait is over, before it
-    /// wakes anybody. Fires no timers. One machine at a time.
-    fn wait(&self, lanes: &[u32], not_before: u64, before_wake: &mut dyn FnMut());
+    /// Waits for the world, the earliest deadline of these queues, or an interrupt. Calls
+    /// `before_wake` once when the wait is over, before it wakes anybody. Fires no timers.
+    /// One machine at a time.
+    fn wait(&self, lanes: &[u32], before_wake: &mut dyn FnMut());
     /// The runtime is over: lets go of what a driver holds. Nothing but `interrupt` is called
     /// afterwards, by wakers that come late.
     fn close(&self) {}
@@ -86,7 +86,7 @@ impl Driver for NoDriver {
         0
     }
 
-    fn wait(&self, _lanes: &[u32], _not_before: u64, before_wake: &mut dyn FnMut()) {
+    fn wait(&self, _lanes: &[u32], before_wake: &mut dyn FnMut()) {
         let mut interrupted = self
             .interrupted
             .lock()

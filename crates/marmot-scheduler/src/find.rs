@@ -246,7 +246,7 @@ mod tests {
         fn poll(&self) -> usize {
             0
         }
-        fn wait(&self, _lanes: &[u32], _not_before: u64, _before_wake: &mut dyn FnMut()) {}
+        fn wait(&self, _lanes: &[u32], _before_wake: &mut dyn FnMut()) {}
         fn interrupt(&self) {}
     }
 

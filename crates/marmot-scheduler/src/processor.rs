@@ -107,11 +107,6 @@ impl Processor {
         Held(self)
     }
 
-    /// Turns taken so far: a glance.
-    pub(crate) fn turns(&self) -> u64 {
-        self.turns.load(Ordering::Relaxed)
-    }
-
     /// Whether somebody waits in `runnext`: a glance.
     pub(crate) fn has_next(&self) -> bool {
         !self.runnext.load(Ordering::Relaxed).is_null()

@@ -100,9 +100,6 @@ pub(crate) struct Sched {
     /// A machine is in the driver, or on its way in or out: nobody else may go there, or it
     /// would swallow an interrupt meant for the first.
     driver_taken: bool,
-    /// The machine in the driver went there without a P, and leaves timers to those who have
-    /// one: whoever gives one up calls it.
-    patient: bool,
     pub(crate) machines: Vec<&'static Machine>,
     /// Machines without a thread, to be used again.
     pub(crate) spare: Vec<&'static Machine>,
@@ -457,7 +454,6 @@ impl Sched {
             idle_machines: Vec::new(),
             in_driver: None,
             driver_taken: false,
-            patient: false,
             machines: Vec::new(),
             spare: Vec::new(),
             threads: 0,
@@ -553,23 +549,11 @@ impl Sched {
         }
     }
 
-    /// This machine, which has no P, goes to sleep: if that is in the driver, and no P is idle, it
-    /// leaves timers to others.
-    pub(crate) fn be_patient(&mut self, machine: &Machine) {
-        self.patient = machine.drives.get() && self.idle_procs.is_empty();
-    }
-
-    /// Whether the machine in the driver has to be told that a P is idle now.
-    pub(crate) fn is_patient(&self) -> bool {
-        self.patient
-    }
-
     /// Takes a machine off the list of sleepers, and out of the driver. `false`: it was
     /// handed a P meanwhile.
     pub(crate) fn unlist(&mut self, shared: &Shared, machine: &Machine) -> bool {
         if machine.drives.replace(false) {
             self.driver_taken = false;
-            self.patient = false;
             shared.in_driver.store(false, Ordering::Relaxed);
             return self.in_driver.take().is_some();
         }

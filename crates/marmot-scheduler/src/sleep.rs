@@ -3,10 +3,6 @@
 //! Give the P up and enlist as a sleeper in one step under the lock; announce; look again
 //! (`idle/`); then sleep: one machine in the driver, where the world can wake it, the others
 //! on their own.
-//!
-//! A machine that goes to the driver because there is no P for it leaves the timers to the
-//! machines that have one: woken for each it could only queue it where one of them has to look.
-//! It looks after [`PATIENCE_NS`] whether one is stuck, and is called when a P falls idle.
 
 use std::ptr::null_mut;
 use std::sync::atomic::Ordering;
@@ -19,12 +15,8 @@ use crate::leftovers;
 use crate::machine::Machine;
 use crate::metrics::add;
 use crate::processor::{Held, Processor};
-use crate::shared::{Sched, Shared};
+use crate::shared::Sched;
 use crate::task::panic::contained;
-
-/// So long a machine without a P leaves the timers to those who have one: two ticks of the
-/// monitor, which deals with polls that are long.
-const PATIENCE_NS: u64 = 2_000_000;
 
 impl Machine {
     /// Nothing found: gives the P up and sleeps until there is one with work.
@@ -33,7 +25,7 @@ impl Machine {
         if let Some(p) = self.held() {
             add(&p.counts.misses, 1);
         }
-        let somebody_is_patient = {
+        {
             let mut sched = shared.lock();
             if !shared.global.is_empty() || shared.is_closing() {
                 return;
@@ -43,15 +35,11 @@ impl Machine {
             }
             self.put_down(&mut sched);
             sched.enlist(shared, self);
-            sched.is_patient()
-        };
-        if somebody_is_patient {
-            shared.driver.interrupt();
         }
         if shared.has_work(clock::now_ns()) {
             self.come_back();
         } else {
-            self.sleep_enlisted(false);
+            self.sleep_enlisted();
         }
     }
 
@@ -121,7 +109,7 @@ impl Machine {
         if !self.take_any(&mut sched) {
             sched.enlist(self.shared, self);
             drop(sched);
-            self.sleep_enlisted(false);
+            self.sleep_enlisted();
         }
     }
 
@@ -141,18 +129,16 @@ impl Machine {
             return true;
         }
         sched.enlist(self.shared, self);
-        sched.be_patient(self);
-        let patient = sched.is_patient();
         drop(sched);
         self.cache().give_back();
-        self.sleep_enlisted(patient);
+        self.sleep_enlisted();
         !self.shared.is_closing()
     }
 
-    fn sleep_enlisted(&'static self, patient: bool) {
+    fn sleep_enlisted(&'static self) {
         // Also if it was handed a P meanwhile: the interrupt that goes with it is on its way.
         if self.drives.get() {
-            self.wait_in_driver(patient);
+            self.wait_in_driver();
         } else {
             self.wait_alone();
         }
@@ -165,39 +151,27 @@ impl Machine {
     }
 
     /// Waits where the world can wake it; comes back with a P if one is idle.
-    fn wait_in_driver(&'static self, patient: bool) {
+    fn wait_in_driver(&'static self) {
         let shared = self.shared;
         let lanes: Vec<u32> = shared.procs.iter().map(|p| p.lane).collect();
-        let turns: Vec<u64> = if patient { turns(shared) } else { Vec::new() };
-        let not_before = if patient {
-            clock::now_ns() + PATIENCE_NS
-        } else {
-            0
-        };
         shared.polled_driver();
         self.stamping(|| {
             contained(&shared.config, || {
-                let mut leave = || self.leave_driver();
-                shared.driver.wait(&lanes, not_before, &mut leave);
+                shared.driver.wait(&lanes, &mut || self.leave_driver());
             });
             shared.polled_driver();
-            self.fire_after_wait(&turns);
+            self.fire_after_wait();
         });
     }
 
-    /// Fires what is due, in all lanes but those that are served without that: its own, if there is
-    /// a queue ahead of which `find` will let it, and, without a P, those of Ps that have taken
-    /// turns meanwhile.
-    fn fire_after_wait(&self, turns: &[u64]) {
+    /// Fires what is due in all lanes, but that of its own P if it has a queue: `find` lets these
+    /// timers ahead of it.
+    fn fire_after_wait(&self) {
         let now = clock::now_ns();
-        let own = self.held();
-        let with_queue = own.filter(|p| !p.is_empty()).map(|p| p.lane);
-        for (slot, p) in self.shared.procs.iter().enumerate() {
-            let served = Some(p.lane) == with_queue
-                || own.is_none() && turns.get(slot).is_some_and(|&before| before != p.turns());
-            if is_due(p.deadline, now) && !served {
-                self.shared.fire(p.lane, now);
-            }
+        let with_queue = self.held().filter(|p| !p.is_empty()).map(|p| p.lane);
+        let due = |p: &&Processor| is_due(p.deadline, now) && Some(p.lane) != with_queue;
+        for p in self.shared.procs.iter().filter(due) {
+            self.shared.fire(p.lane, now);
         }
     }
 
@@ -227,11 +201,6 @@ impl Machine {
             .set(self.woken_to_search.swap(false, Ordering::Relaxed));
         true
     }
-}
-
-/// How many turns each P has taken.
-fn turns(shared: &Shared) -> Vec<u64> {
-    shared.procs.iter().map(Processor::turns).collect()
 }
 
 #[expect(unsafe_code, reason = "Ps live for ever")]

@@ -71,17 +71,10 @@ impl Group {
     /// The answer is exact: timers that were taken back do not count, and it is the earliest
     /// deadline, or half a millisecond more at most where a crowd of timers is due by then.
     pub fn prepare_sleep(&self, lanes: impl Iterator<Item = u32>) -> u64 {
-        self.prepare_patient_sleep(lanes, 0)
-    }
-
-    /// The same for a machine that leaves the lanes to others until `not_before`: a timer that is
-    /// due before that does not end its sleep.
-    pub fn prepare_patient_sleep(&self, lanes: impl Iterator<Item = u32>, not_before: u64) -> u64 {
         self.sleeper.announce();
         let earliest = lanes.map(lanes::next_deadline).min().unwrap_or(EVER);
-        let until = earliest.max(not_before);
-        self.sleeper.sleep_until(until);
-        until
+        self.sleeper.sleep_until(earliest);
+        earliest
     }
 
     /// Says that the sleeper is awake and looks at its lanes by itself.

@@ -89,10 +89,9 @@ impl Driver for Reactor {
         count(woken)
     }
 
-    fn wait(&self, lanes: &[u32], not_before: u64, before_wake: &mut dyn FnMut()) {
-        let lanes = lanes.iter().copied();
-        let end = self.timers.prepare_patient_sleep(lanes, not_before);
-        let timeout = until(end, clock::now_ns());
+    fn wait(&self, lanes: &[u32], before_wake: &mut dyn FnMut()) {
+        let earliest = self.timers.prepare_sleep(lanes.iter().copied());
+        let timeout = until(earliest, clock::now_ns());
         let mut over = false;
         let waited = with(&self.seat, |seat| {
             let waited = seat.poll_with(timeout, || {
