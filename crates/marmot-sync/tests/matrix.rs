@@ -86,7 +86,7 @@ things! {
     StarvingLock One (Arc<Mutex<()>>, Key)
         new: { let it = Arc::new(Mutex::new(())); StarvingLock(Arc::clone(&it), key(it.lock_owned_blocking())) };
         wait: |it| boxed(it.0.lock());
-        open: |it| { std::thread::sleep(Duration::from_millis(2)); drop(it.1.take()); };
+        open: |it| { starve(); drop(it.1.take()); };
         whole: |it| it.0.try_lock().is_some();
     MutexLockOwned One (Arc<Mutex<()>>, Key)
         new: { let it = Arc::new(Mutex::new(())); MutexLockOwned(Arc::clone(&it), key(it.lock_owned_blocking())) };
@@ -116,6 +116,26 @@ things! {
         };
         wait: |it| boxed(it.0.write_owned());
         open: |it| drop(it.1.take());
+        whole: |it| it.0.try_write().is_some();
+    // Long enough in line that they are let in.
+    StarvingRead All (Arc<RwLock<()>>, Key)
+        new: { let it = Arc::new(RwLock::new(())); StarvingRead(Arc::clone(&it), key(it.write_owned_blocking())) };
+        wait: |it| boxed(it.0.read());
+        open: |it| { starve(); drop(it.1.take()); };
+        whole: |it| it.0.try_write().is_some();
+    StarvingWrite One (Arc<RwLock<()>>, Key)
+        new: { let it = Arc::new(RwLock::new(())); StarvingWrite(Arc::clone(&it), key(it.write_owned_blocking())) };
+        wait: |it| boxed(it.0.write());
+        open: |it| { starve(); drop(it.1.take()); };
+        whole: |it| it.0.try_write().is_some();
+    StarvingWriteAfterReaders One (Arc<RwLock<()>>, Key)
+        new: {
+            let it = Arc::new(RwLock::new(()));
+            let readers = [it.read_owned_blocking(), it.read_owned_blocking()];
+            StarvingWriteAfterReaders(it, key(readers))
+        };
+        wait: |it| boxed(it.0.write());
+        open: |it| { starve(); drop(it.1.take()); };
         whole: |it| it.0.try_write().is_some();
     Acquire One (Arc<Semaphore>, Key)
         new: { let it = Arc::new(Semaphore::new(3)); Acquire(Arc::clone(&it), key(it.acquire_owned_blocking(3))) };
@@ -199,6 +219,11 @@ things! {
         wait: |it| boxed(it.0.run(1, async { 7 }));
         open: |it| drop(it.1.take());
         whole: |it| format!("{:?}", it.0).contains("in_progress: 0");
+}
+
+/// Until those in line have waited so long that a lock is handed over.
+fn starve() {
+    std::thread::sleep(Duration::from_millis(2));
 }
 
 /// Polled once, and at work.

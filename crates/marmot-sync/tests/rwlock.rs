@@ -245,6 +245,61 @@ fn dropped_waiters_leave_no_entry() {
 }
 
 #[test]
+fn one_that_leaves_the_line_lets_nobody_in_beside_those_inside() {
+    for (written, starving) in [(false, false), (false, true), (true, false), (true, true)] {
+        for leaves in 0..3 {
+            let lock = RwLock::new(());
+            let inside = match written {
+                true => (None, lock.try_write()),
+                false => (lock.try_read(), None),
+            };
+            let mut first = Some(lock.write());
+            let mut reader = Some(lock.read());
+            let mut second = Some(lock.write());
+            assert!(poll(first.as_mut().expect("there")).is_pending());
+            assert!(poll(reader.as_mut().expect("there")).is_pending());
+            assert!(poll(second.as_mut().expect("there")).is_pending());
+            if starving {
+                std::thread::sleep(Duration::from_millis(2));
+            }
+            match leaves {
+                0 => first = None,
+                1 => reader = None,
+                _ => second = None,
+            }
+            for writer in [&mut first, &mut second].into_iter().flatten() {
+                assert!(poll(writer).is_pending());
+            }
+            assert!(
+                reader
+                    .as_mut()
+                    .is_none_or(|reader| poll(reader).is_pending())
+            );
+            drop(inside);
+            // In whatever order their turns come.
+            for _ in 0..3 {
+                for writer in [&mut first, &mut second] {
+                    if writer
+                        .as_mut()
+                        .is_some_and(|writer| poll(writer).is_ready())
+                    {
+                        *writer = None;
+                    }
+                }
+                if reader
+                    .as_mut()
+                    .is_some_and(|reader| poll(reader).is_ready())
+                {
+                    reader = None;
+                }
+            }
+            assert!(first.is_none() && reader.is_none() && second.is_none());
+            assert!(lock.try_write().is_some());
+        }
+    }
+}
+
+#[test]
 fn a_writer_that_becomes_a_reader_lets_readers_in_but_no_writer() {
     let lock = RwLock::new(0);
     let writer = now(lock.write());
