@@ -18,6 +18,7 @@
 use std::fmt;
 use std::marker::PhantomData;
 use std::ops::{Deref, DerefMut};
+use std::panic::{RefUnwindSafe, UnwindSafe};
 
 #[cfg(not(all(test, marmot_loom)))]
 use std::{
@@ -51,6 +52,10 @@ pub struct Latch<T> {
 // latch, whose Acquire and Release order their accesses. So sharing a latch moves the value
 // between threads at most, which `T: Send` allows.
 unsafe impl<T: Send> Sync for Latch<T> {}
+
+// No code of the program runs inside, so a panic of it finds the value whole.
+impl<T> UnwindSafe for Latch<T> {}
+impl<T> RefUnwindSafe for Latch<T> {}
 
 impl<T> Latch<T> {
     /// A free latch around a value.
