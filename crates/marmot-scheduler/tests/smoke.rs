@@ -151,6 +151,21 @@ fn a_panic_goes_to_the_joiner() {
 }
 
 #[test]
+fn a_join_error_becomes_an_error_that_threads_share() {
+    type Shared = Box<dyn std::error::Error + Send + Sync>;
+    let rt = runtime(1);
+    let ends = rt.spawn(async { std::panic::resume_unwind(Box::new(std::cell::Cell::new(7))) });
+    let joined: Result<(), Shared> = rt.block_on(async {
+        let () = ends.await?;
+        Ok(())
+    });
+    assert_eq!(
+        joined.expect_err("it panicked").to_string(),
+        "goroutine panicked: (a value that is no text)"
+    );
+}
+
+#[test]
 fn goexit_ends_one_goroutine_and_runs_its_destructors() {
     struct Bomb(Arc<AtomicUsize>);
     impl Drop for Bomb {

@@ -124,7 +124,7 @@ impl JoinError {
     /// The error itself, if the goroutine did not panic.
     pub fn try_into_panic(self) -> Result<Box<dyn Any + Send + 'static>, JoinError> {
         match *self.0 {
-            Why::Panic(caught) => Ok(caught.payload),
+            Why::Panic(caught) => Ok(caught.into_payload()),
             why => Err(JoinError(Box::new(why))),
         }
     }

@@ -10,12 +10,13 @@
 
 use std::any::Any;
 use std::backtrace::{Backtrace, BacktraceStatus};
+use std::borrow::Cow;
 use std::cell::{Cell, RefCell};
 use std::fmt;
 use std::io::Write;
 use std::panic::{self, AssertUnwindSafe, Location, PanicHookInfo, catch_unwind};
-use std::sync::Once;
 use std::sync::atomic::Ordering;
+use std::sync::{Mutex, Once, PoisonError};
 
 use super::header::Header;
 use crate::builder::{Config, Panic};
@@ -25,7 +26,9 @@ pub(crate) use marmot_wait::Goexit;
 
 /// A panic that was caught, with where it happened.
 pub(crate) struct Caught {
-    pub(crate) payload: Box<dyn Any + Send>,
+    text: Cow<'static, str>,
+    /// Never locked: a payload need not be `Sync`, and an error that travels has to be.
+    payload: Mutex<Box<dyn Any + Send>>,
     site: Option<Site>,
 }
 
@@ -80,25 +83,26 @@ fn remember(info: &PanicHookInfo<'_>) -> bool {
 impl Caught {
     pub(crate) fn new(payload: Box<dyn Any + Send>) -> Caught {
         Caught {
-            payload,
+            text: text(&*payload),
+            payload: Mutex::new(payload),
             site: LAST.with(RefCell::take),
         }
     }
 
     /// Goes on with the panic here; a report will still tell where it began.
-    pub(crate) fn resume(self) -> ! {
-        drop(LAST.try_with(|last| last.replace(self.site)));
-        panic::resume_unwind(self.payload)
+    pub(crate) fn resume(mut self) -> ! {
+        let site = self.site.take();
+        drop(LAST.try_with(|last| last.replace(site)));
+        panic::resume_unwind(self.into_payload())
+    }
+
+    pub(crate) fn into_payload(self) -> Box<dyn Any + Send> {
+        let payload = self.payload.into_inner();
+        payload.unwrap_or_else(PoisonError::into_inner)
     }
 
     fn text(&self) -> &str {
-        let payload = &*self.payload;
-        if let Some(text) = payload.downcast_ref::<&'static str>() {
-            return text;
-        }
-        payload
-            .downcast_ref::<String>()
-            .map_or("(a value that is no text)", String::as_str)
+        &self.text
     }
 
     /// What std's own hook would have printed, without the thread's name.
@@ -113,6 +117,17 @@ impl Caught {
             }
             _ => format!("panicked at {}:\n{text}", site.place),
         }
+    }
+}
+
+/// What a payload says.
+fn text(payload: &(dyn Any + Send)) -> Cow<'static, str> {
+    if let Some(text) = payload.downcast_ref::<&'static str>() {
+        return Cow::Borrowed(text);
+    }
+    match payload.downcast_ref::<String>() {
+        Some(text) => Cow::Owned(text.clone()),
+        None => Cow::Borrowed("(a value that is no text)"),
     }
 }
 
@@ -203,7 +218,7 @@ fn indent(text: &str) -> String {
 /// Prints the last words and ends the process with status 2. The first to come here wins;
 /// others wait for the end.
 pub(crate) fn die(words: &str) -> ! {
-    static FIRST: std::sync::Mutex<()> = std::sync::Mutex::new(());
+    static FIRST: Mutex<()> = Mutex::new(());
     let guard = FIRST.lock();
     print(words);
     std::mem::forget(guard);
