@@ -62,6 +62,7 @@ mod unix;
 
 pub use addrs::{Target, ToSocketAddrs};
 pub use dial::{DialError, Dialer};
+pub use listener::Incoming;
 pub use resolve::lookup_host;
 pub use split::{OwnedReadHalf, OwnedWriteHalf, ReadHalf, ReuniteError, WriteHalf};
 pub use tcp::{ListenConfig, TcpListener, TcpStream};

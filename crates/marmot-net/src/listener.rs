@@ -1,11 +1,14 @@
 //! Accepting connections: the same for TCP and Unix.
 
+use std::fmt;
 use std::future::Future;
 use std::io;
 use std::panic::Location;
+use std::pin::Pin;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::task::{Context, Poll};
 
+use futures::stream::{self, Stream};
 use marmot_netpoll::{Descriptor, Direction, sockets};
 use marmot_time::{ms, sleep};
 
@@ -56,19 +59,18 @@ impl<T: Accepts> Listener<T> {
 
     /// The next connection. An error for want of descriptors is given after a rest: who
     /// calls again at once does not burn a processor until there are some.
-    #[track_caller]
-    pub(crate) fn accept(&self) -> impl Future<Output = io::Result<T::Accepted>> {
-        let place = Location::caller();
-        async move {
-            let wait = self.socket.evented();
-            let accepted = wait.io_from(place, Direction::Read, accept_whole).await;
-            match &accepted {
-                Ok(_) => self.rested(),
-                Err(error) if is_want(error) => self.rest().await,
-                Err(_) => {}
-            }
-            accepted
+    pub(crate) async fn accept(
+        &self,
+        place: &'static Location<'static>,
+    ) -> io::Result<T::Accepted> {
+        let wait = self.socket.evented();
+        let accepted = wait.io_from(place, Direction::Read, accept_whole).await;
+        match &accepted {
+            Ok(_) => self.rested(),
+            Err(error) if is_want(error) => self.rest().await,
+            Err(_) => {}
         }
+        accepted
     }
 
     #[track_caller]
@@ -88,6 +90,40 @@ impl<T: Accepts> Listener<T> {
         let next = (pause * 2).min(LONGEST_PAUSE_MS);
         self.pause_ms.store(next, Ordering::Relaxed);
         sleep(ms(u64::from(pause))).await;
+    }
+}
+
+/// The connections that come to a listener, as a stream. Made by `incoming`.
+///
+/// It ends when the listener is closed. An error before that is an item, after which it goes on.
+#[must_use = "a stream does nothing unless it is polled"]
+pub struct Incoming<'a, C>(Pin<Box<dyn Stream<Item = io::Result<C>> + Send + 'a>>);
+
+impl<'a, C: 'a> Incoming<'a, C> {
+    /// Of what gives the next one each time it is called, and `None` when there will be none.
+    pub(crate) fn new<F>(next: impl Fn() -> F + Send + 'a) -> Incoming<'a, C>
+    where
+        F: Future<Output = Option<io::Result<C>>> + Send + 'a,
+    {
+        let step = move |()| {
+            let next = next();
+            async move { Some((next.await?, ())) }
+        };
+        Incoming(Box::pin(stream::unfold((), step)))
+    }
+}
+
+impl<C> Stream for Incoming<'_, C> {
+    type Item = io::Result<C>;
+
+    fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        self.get_mut().0.as_mut().poll_next(cx)
+    }
+}
+
+impl<C> fmt::Debug for Incoming<'_, C> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Incoming").finish_non_exhaustive()
     }
 }
 

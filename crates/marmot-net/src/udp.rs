@@ -84,6 +84,19 @@ impl UdpSocket {
         self.socket.into_inner().map(Into::into)
     }
 
+    /// Another handle of the same socket: options belong to both, deadlines and
+    /// [`close`](UdpSocket::close) to each.
+    ///
+    /// To share it among tasks no second handle is needed: all operations take `&self`, so an
+    /// `Arc` does.
+    ///
+    /// # Errors
+    ///
+    /// If the system refuses; for one, when the process is out of descriptors.
+    pub fn try_clone(&self) -> io::Result<UdpSocket> {
+        UdpSocket::from_std(socket2::SockRef::from(self).try_clone()?.into())
+    }
+
     /// From now on sends to, and receives from, the first of the addresses that works.
     ///
     /// # Errors
@@ -231,6 +244,26 @@ impl UdpSocket {
         self.socket.poll_reading(cx, |io| io.recv_from(buf))
     }
 
+    /// [`send`](UdpSocket::send) without waiting.
+    ///
+    /// # Errors
+    ///
+    /// As [`send`](UdpSocket::send), and `WouldBlock`.
+    pub fn try_send(&self, buf: &[u8]) -> io::Result<usize> {
+        let evented = self.socket.evented();
+        evented.try_io(Direction::Write, |io| io.send(buf))
+    }
+
+    /// [`recv`](UdpSocket::recv) without waiting.
+    ///
+    /// # Errors
+    ///
+    /// As [`send`](UdpSocket::send), and `WouldBlock`.
+    pub fn try_recv(&self, buf: &mut [u8]) -> io::Result<usize> {
+        let evented = self.socket.evented();
+        evented.try_io(Direction::Read, |io| io.recv(buf))
+    }
+
     /// Sends without waiting.
     ///
     /// # Errors
@@ -329,7 +362,7 @@ impl UdpSocket {
         self.socket.get().leave_multicast_v6(group, interface)
     }
 
-    /// Says whether datagrams to a group come back to this host.
+    /// Says whether datagrams to an IPv4 group come back to this host.
     ///
     /// # Errors
     ///
@@ -338,13 +371,49 @@ impl UdpSocket {
         self.socket.get().set_multicast_loop_v4(yes)
     }
 
-    /// Sets the time to live of datagrams to groups.
+    /// Whether datagrams to an IPv4 group come back to this host.
+    ///
+    /// # Errors
+    ///
+    /// If the system refuses.
+    pub fn multicast_loop_v4(&self) -> io::Result<bool> {
+        self.socket.get().multicast_loop_v4()
+    }
+
+    /// Says whether datagrams to an IPv6 group come back to this host.
+    ///
+    /// # Errors
+    ///
+    /// If the system refuses.
+    pub fn set_multicast_loop_v6(&self, yes: bool) -> io::Result<()> {
+        self.socket.get().set_multicast_loop_v6(yes)
+    }
+
+    /// Whether datagrams to an IPv6 group come back to this host.
+    ///
+    /// # Errors
+    ///
+    /// If the system refuses.
+    pub fn multicast_loop_v6(&self) -> io::Result<bool> {
+        self.socket.get().multicast_loop_v6()
+    }
+
+    /// Sets the time to live of datagrams to IPv4 groups.
     ///
     /// # Errors
     ///
     /// If the system refuses.
     pub fn set_multicast_ttl_v4(&self, ttl: u32) -> io::Result<()> {
         self.socket.get().set_multicast_ttl_v4(ttl)
+    }
+
+    /// The time to live of datagrams to IPv4 groups.
+    ///
+    /// # Errors
+    ///
+    /// If the system refuses.
+    pub fn multicast_ttl_v4(&self) -> io::Result<u32> {
+        self.socket.get().multicast_ttl_v4()
     }
 
     deadlines!();

@@ -3,13 +3,14 @@
 use std::future::Future;
 use std::io;
 use std::net::{Shutdown, SocketAddr};
+use std::panic::Location;
 use std::task::{Context, Poll};
 
 use marmot_netpoll::sockets;
 use socket2::{Domain, Protocol, SockRef, Socket, Type};
 
 use crate::addrs::ToSocketAddrs;
-use crate::listener::Listener;
+use crate::listener::{Incoming, Listener};
 use crate::resolve::resolve;
 use crate::socket::descriptor;
 use crate::tcp::TcpStream;
@@ -195,6 +196,22 @@ impl TcpListener {
         self.listener.socket.into_inner().map(Into::into)
     }
 
+    /// Another handle of the same listener: each connection comes to one of them. Deadlines are
+    /// each handle's own; [`close`](TcpListener::close) ends the listening of both.
+    ///
+    /// To share it among tasks no second handle is needed: all operations take `&self`, so an
+    /// `Arc` does.
+    ///
+    /// # Errors
+    ///
+    /// If the system refuses; for one, when the process is out of descriptors.
+    pub fn try_clone(&self) -> io::Result<TcpListener> {
+        let socket = SockRef::from(self).try_clone()?;
+        let mut listener = TcpListener::from_std(socket.into())?;
+        listener.nodelay = self.nodelay;
+        Ok(listener)
+    }
+
     /// Waits for the next connection.
     ///
     /// # Errors
@@ -209,11 +226,50 @@ impl TcpListener {
     /// Dropping the future loses no connection.
     #[track_caller]
     pub fn accept(&self) -> impl Future<Output = io::Result<(TcpStream, SocketAddr)>> + Send + '_ {
-        let accepted = self.listener.accept();
-        async move {
-            let (stream, peer) = accepted.await?;
-            self.welcome(stream, peer)
-        }
+        self.accept_from(Location::caller())
+    }
+
+    async fn accept_from(
+        &self,
+        place: &'static Location<'static>,
+    ) -> io::Result<(TcpStream, SocketAddr)> {
+        let (stream, peer) = self.listener.accept(place).await?;
+        self.welcome(stream, peer)
+    }
+
+    /// The connections as a stream, as std's iterator: [`accept`](TcpListener::accept) again and
+    /// again. It ends when the listener is [closed](TcpListener::close).
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropping the stream, or a future of its next item, loses no connection.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use futures::StreamExt;
+    /// use marmot_net::{TcpListener, TcpStream};
+    ///
+    /// # marmot_wait::park::block_on(async {
+    /// let listener = TcpListener::bind("127.0.0.1:0").await?;
+    /// let client = TcpStream::connect(listener.local_addr()?).await?;
+    /// let mut incoming = listener.incoming();
+    /// while let Some(stream) = incoming.next().await {
+    ///     assert_eq!(stream?.peer_addr()?, client.local_addr()?);
+    ///     listener.close();
+    /// }
+    /// # Ok::<(), std::io::Error>(()) })?;
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
+    #[track_caller]
+    pub fn incoming(&self) -> Incoming<'_, TcpStream> {
+        let place = Location::caller();
+        Incoming::new(move || async move {
+            match self.accept_from(place).await {
+                Err(_) if self.listener.socket.evented().is_closed() => None,
+                accepted => Some(accepted.map(|(stream, _)| stream)),
+            }
+        })
     }
 
     /// [`accept`](TcpListener::accept) as a poll function; it does not rest after an error.

@@ -65,6 +65,23 @@ impl TcpStream {
         Dialer::new().connect(addrs)
     }
 
+    /// Connects to one address, and gives up after so long; [`Dialer`] has more choice.
+    ///
+    /// # Errors
+    ///
+    /// As [`connect`](TcpStream::connect); `TimedOut`.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropping the future ends the attempt.
+    #[track_caller]
+    pub fn connect_timeout(
+        addr: &SocketAddr,
+        limit: Duration,
+    ) -> impl Future<Output = io::Result<TcpStream>> + Send + use<> {
+        Dialer::new().timeout(limit).connect(*addr)
+    }
+
     pub(crate) fn new(stream: sockets::TcpStream) -> io::Result<TcpStream> {
         Ok(TcpStream {
             socket: Socket::new(stream, interest())?,
@@ -105,6 +122,19 @@ impl TcpStream {
     /// If the system refuses; the connection is closed then.
     pub fn into_std(self) -> io::Result<std::net::TcpStream> {
         self.socket.into_inner().map(Into::into)
+    }
+
+    /// Another handle of the same connection, which ends when the last one is dropped. Deadlines
+    /// are each handle's own; `shutdown` and [`close`](TcpStream::close) end it for both.
+    ///
+    /// To share it among tasks no second handle is needed: all operations take `&self`, so an
+    /// `Arc` does.
+    ///
+    /// # Errors
+    ///
+    /// If the system refuses; for one, when the process is out of descriptors.
+    pub fn try_clone(&self) -> io::Result<TcpStream> {
+        TcpStream::from_std(SockRef::from(self).try_clone()?.into())
     }
 
     /// As [`read`](TcpStream::read), and leaves what it has read to be read again.

@@ -3,10 +3,13 @@
 use std::future::Future;
 use std::io;
 use std::net::Shutdown;
+use std::os::fd::AsFd;
 use std::os::unix::net::SocketAddr;
+use std::panic::Location;
 use std::path::Path;
 
 use marmot_netpoll::{Direction, Interest, sockets};
+use socket2::{SockAddr, SockRef};
 
 use crate::options::buffers;
 use crate::socket::{Socket, deadlines, descriptor};
@@ -41,6 +44,15 @@ impl UnixDatagram {
     /// If the system refuses.
     pub fn bind(path: impl AsRef<Path>) -> io::Result<UnixDatagram> {
         UnixDatagram::new(sockets::UnixDatagram::bind(path)?)
+    }
+
+    /// Binds to an address, which need not be a path.
+    ///
+    /// # Errors
+    ///
+    /// If the system refuses.
+    pub fn bind_addr(addr: &SocketAddr) -> io::Result<UnixDatagram> {
+        UnixDatagram::from_std(std::os::unix::net::UnixDatagram::bind_addr(addr)?)
     }
 
     /// A socket without an address.
@@ -87,6 +99,19 @@ impl UnixDatagram {
         self.socket.into_inner().map(Into::into)
     }
 
+    /// Another handle of the same socket: options and its ends belong to both, deadlines and
+    /// [`close`](UnixDatagram::close) to each.
+    ///
+    /// To share it among tasks no second handle is needed: all operations take `&self`, so an
+    /// `Arc` does.
+    ///
+    /// # Errors
+    ///
+    /// If the system refuses; for one, when the process is out of descriptors.
+    pub fn try_clone(&self) -> io::Result<UnixDatagram> {
+        UnixDatagram::from_std(self.as_fd().try_clone_to_owned()?.into())
+    }
+
     /// From now on sends to, and receives from, the socket at a path.
     ///
     /// # Errors
@@ -94,6 +119,16 @@ impl UnixDatagram {
     /// If the system refuses.
     pub fn connect(&self, path: impl AsRef<Path>) -> io::Result<()> {
         self.socket.get().connect(path)
+    }
+
+    /// From now on sends to, and receives from, the socket at an address, which need not be a
+    /// path.
+    ///
+    /// # Errors
+    ///
+    /// If the system refuses.
+    pub fn connect_addr(&self, addr: &SocketAddr) -> io::Result<()> {
+        SockRef::from(self).connect(&system_addr(addr)?)
     }
 
     /// Sends a datagram to where the socket is connected.
@@ -147,6 +182,30 @@ impl UnixDatagram {
     ) -> impl Future<Output = io::Result<usize>> + Send + 'a {
         self.socket
             .writing(move |io| io.send_to(buf, path.as_ref()))
+    }
+
+    /// Sends a datagram to the socket at an address, which need not be a path.
+    ///
+    /// # Errors
+    ///
+    /// As [`send`](UnixDatagram::send).
+    ///
+    /// # Cancel safety
+    ///
+    /// A dropped future that was not ready has sent nothing.
+    #[track_caller]
+    pub fn send_to_addr<'a>(
+        &'a self,
+        buf: &'a [u8],
+        addr: &'a SocketAddr,
+    ) -> impl Future<Output = io::Result<usize>> + Send + 'a {
+        let (addr, place) = (system_addr(addr), Location::caller());
+        async move {
+            let addr = addr?;
+            let attempt = |io: &sockets::UnixDatagram| SockRef::from(io).send_to(buf, &addr);
+            let evented = self.socket.evented();
+            evented.io_from(place, Direction::Write, attempt).await
+        }
     }
 
     /// Receives a datagram, and tells from whom. What does not fit into `buf` is lost.
@@ -221,4 +280,33 @@ impl UnixDatagram {
 
     deadlines!();
     buffers!();
+}
+
+/// An address as the system's calls want it. std has none for them but its own.
+fn system_addr(addr: &SocketAddr) -> io::Result<SockAddr> {
+    #[cfg(any(target_os = "linux", target_os = "android"))]
+    if let Some(name) = abstract_name(addr) {
+        return SockAddr::unix(name);
+    }
+    match addr.as_pathname() {
+        Some(path) => SockAddr::unix(path),
+        None => Err(io::Error::new(
+            io::ErrorKind::InvalidInput,
+            "the address is unnamed",
+        )),
+    }
+}
+
+/// The name as socket2 knows it: behind a zero byte.
+#[cfg(any(target_os = "linux", target_os = "android"))]
+fn abstract_name(addr: &SocketAddr) -> Option<std::ffi::OsString> {
+    #[cfg(target_os = "android")]
+    use std::os::android::net::SocketAddrExt;
+    #[cfg(target_os = "linux")]
+    use std::os::linux::net::SocketAddrExt;
+    use std::os::unix::ffi::OsStringExt;
+
+    let name = addr.as_abstract_name()?;
+    let bytes = [&[0], name].concat();
+    Some(std::ffi::OsString::from_vec(bytes))
 }

@@ -3,14 +3,16 @@
 use std::future::Future;
 use std::io;
 use std::net::Shutdown;
+use std::os::fd::AsFd;
 use std::os::unix::net::SocketAddr;
+use std::panic::Location;
 use std::path::Path;
 use std::task::{Context, Poll};
 
 use marmot_netpoll::{Direction, sockets};
 use socket2::SockRef;
 
-use crate::listener::Listener;
+use crate::listener::{Incoming, Listener};
 use crate::socket::descriptor;
 use crate::unix::UnixStream;
 
@@ -68,6 +70,19 @@ impl UnixListener {
         self.listener.socket.into_inner().map(Into::into)
     }
 
+    /// Another handle of the same listener: each connection comes to one of them. Deadlines are
+    /// each handle's own; [`close`](UnixListener::close) ends the listening of both.
+    ///
+    /// To share it among tasks no second handle is needed: all operations take `&self`, so an
+    /// `Arc` does.
+    ///
+    /// # Errors
+    ///
+    /// If the system refuses; for one, when the process is out of descriptors.
+    pub fn try_clone(&self) -> io::Result<UnixListener> {
+        UnixListener::from_std(self.as_fd().try_clone_to_owned()?.into())
+    }
+
     /// Waits for the next connection.
     ///
     /// # Errors
@@ -79,11 +94,46 @@ impl UnixListener {
     /// Dropping the future loses no connection.
     #[track_caller]
     pub fn accept(&self) -> impl Future<Output = io::Result<(UnixStream, SocketAddr)>> + Send + '_ {
-        let accepted = self.listener.accept();
-        async move {
-            let (stream, peer) = accepted.await?;
-            Ok((UnixStream::new(stream)?, peer))
-        }
+        self.accept_from(Location::caller())
+    }
+
+    async fn accept_from(
+        &self,
+        place: &'static Location<'static>,
+    ) -> io::Result<(UnixStream, SocketAddr)> {
+        let (stream, peer) = self.listener.accept(place).await?;
+        Ok((UnixStream::new(stream)?, peer))
+    }
+
+    /// The connections as a stream, as std's iterator: [`accept`](UnixListener::accept) again and
+    /// again. It ends when the listener is [closed](UnixListener::close).
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropping the stream, or a future of its next item, loses no connection.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use futures::StreamExt;
+    /// use marmot_net::{UnixListener, UnixStream};
+    ///
+    /// # async fn serve(listener: UnixListener) -> std::io::Result<()> {
+    /// let mut incoming = listener.incoming();
+    /// while let Some(stream) = incoming.next().await {
+    ///     stream?.write_all(b"hello").await?;
+    /// }
+    /// # Ok(()) }
+    /// ```
+    #[track_caller]
+    pub fn incoming(&self) -> Incoming<'_, UnixStream> {
+        let place = Location::caller();
+        Incoming::new(move || async move {
+            match self.accept_from(place).await {
+                Err(_) if self.listener.socket.evented().is_closed() => None,
+                accepted => Some(accepted.map(|(stream, _)| stream)),
+            }
+        })
     }
 
     /// [`accept`](UnixListener::accept) as a poll function; it does not rest after an error.

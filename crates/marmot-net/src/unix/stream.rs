@@ -3,6 +3,7 @@
 use std::future::Future;
 use std::io::{self, IoSlice, IoSliceMut};
 use std::net::Shutdown;
+use std::os::fd::AsFd;
 use std::os::unix::net::SocketAddr;
 use std::panic::Location;
 use std::path::Path;
@@ -127,6 +128,19 @@ impl UnixStream {
     /// If the system refuses; the connection is closed then.
     pub fn into_std(self) -> io::Result<std::os::unix::net::UnixStream> {
         self.socket.into_inner().map(Into::into)
+    }
+
+    /// Another handle of the same connection, which ends when the last one is dropped. Deadlines
+    /// are each handle's own; `shutdown` and [`close`](UnixStream::close) end it for both.
+    ///
+    /// To share it among tasks no second handle is needed: all operations take `&self`, so an
+    /// `Arc` does.
+    ///
+    /// # Errors
+    ///
+    /// If the system refuses; for one, when the process is out of descriptors.
+    pub fn try_clone(&self) -> io::Result<UnixStream> {
+        UnixStream::from_std(self.as_fd().try_clone_to_owned()?.into())
     }
 
     /// Our address.
