@@ -282,6 +282,43 @@ fn one_that_leaves_the_line_lets_nobody_in_beside_those_inside() {
 }
 
 #[test]
+fn readers_whose_turn_it_is_come_before_the_next_writer_in_line() {
+    let lock = RwLock::new(());
+    let guard = lock.try_write().expect("free");
+    let mut readers = [lock.read(), lock.read()];
+    assert!(readers.iter_mut().all(|reader| poll(reader).is_pending()));
+    let woken = Count::new();
+    let mut writer = lock.write();
+    assert!(poll_with(&mut writer, &woken).is_pending());
+    drop(guard);
+    // One that is running may still be quicker than the readers; it does not bring the other one in.
+    drop(lock.try_write());
+    assert_eq!(woken.calls(), 0);
+    let [first, second] = &mut readers;
+    let guard = now(first);
+    assert!(poll_with(&mut writer, &woken).is_pending());
+    drop(guard);
+    assert_eq!(woken.calls(), 0, "the second reader is still to come");
+    drop(now(second));
+    assert_eq!(woken.calls(), 1);
+    assert!(poll(&mut writer).is_ready());
+}
+
+#[test]
+fn a_writer_that_becomes_a_reader_keeps_out_one_that_has_waited_for_long() {
+    let lock = RwLock::new(());
+    let guard = lock.try_write().expect("free");
+    let mut writer = lock.write();
+    assert!(poll(&mut writer).is_pending());
+    std::thread::sleep(Duration::from_millis(2));
+    let reader = RwLockWriteGuard::downgrade(guard);
+    assert!(poll(&mut writer).is_pending());
+    assert!(lock.try_write().is_none());
+    drop(reader);
+    assert!(poll(&mut writer).is_ready());
+}
+
+#[test]
 fn a_writer_that_becomes_a_reader_lets_readers_in_but_no_writer() {
     let lock = RwLock::new(0);
     let writer = now(lock.write());
