@@ -5,14 +5,12 @@
 
 use std::time::{Duration, Instant};
 
-use marmot_wait::clock;
-
 /// A deadline that never comes.
 pub(crate) const NEVER: u64 = u64::MAX;
 /// A deadline that has come.
 pub(crate) const PAST: u64 = 0;
 
-pub(crate) use marmot_wait::clock::now_ns;
+pub(crate) use marmot_wait::clock::{now_ns, ns_of};
 
 /// A duration in nanoseconds; 584 years and more are for ever.
 pub(crate) fn nanos(duration: Duration) -> u64 {
@@ -30,7 +28,11 @@ pub(crate) fn after(duration: Duration) -> u64 {
 
 /// The deadline at this instant.
 pub(crate) fn at(instant: Instant) -> u64 {
-    let deadline = clock::ns_of(instant);
+    unless_past(ns_of(instant))
+}
+
+/// The same deadline, or one that has come, if it has.
+pub(crate) fn unless_past(deadline: u64) -> u64 {
     if deadline <= now_ns() { PAST } else { deadline }
 }
 

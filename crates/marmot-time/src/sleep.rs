@@ -108,14 +108,22 @@ impl Sleep {
     /// });
     /// ```
     pub fn reset(&mut self, at: Instant) {
-        self.set_deadline(clock::at(at));
+        let deadline = clock::ns_of(at);
+        // Put off, it need not be compared with the clock: the next poll does that.
+        let put_off = self.registration.is_armed() && deadline >= self.deadline;
+        self.set_deadline(if put_off {
+            deadline
+        } else {
+            clock::unless_past(deadline)
+        });
     }
 
     fn set_deadline(&mut self, deadline: u64) {
         let waits = deadline != clock::PAST && deadline != clock::NEVER;
         if !(waits && lanes::rearm(self.registration, deadline)) {
             lanes::disarm(self.registration);
-            self.registration = Sleep::until(deadline, self.place).registration;
+            let unarmed = Sleep::until(clock::unless_past(deadline), self.place);
+            self.registration = unarmed.registration;
         }
         self.deadline = deadline;
     }
@@ -179,8 +187,14 @@ impl Future for Sleep {
 impl Drop for Sleep {
     #[inline]
     fn drop(&mut self) {
+        // Few sleeps of `timeout` were armed: the rest should not pay for what it takes.
         if self.registration.is_armed() {
-            lanes::disarm(self.registration);
+            take_back(self.registration);
         }
     }
+}
+
+#[inline(never)]
+fn take_back(armed: Registration) {
+    lanes::disarm(armed);
 }

@@ -157,6 +157,26 @@ fn a_reset_sleep_ends_at_its_new_time() {
 }
 
 #[test]
+fn a_sleep_put_off_to_what_is_past_too_is_ready_at_once() {
+    for fired in [true, false] {
+        with_lane(|lane| {
+            let mut cx = Context::from_waker(Waker::noop());
+            let start = Instant::now();
+            let mut nap = sleep(ms(1));
+            assert!(Pin::new(&mut nap).poll(&mut cx).is_pending());
+            std::thread::sleep(ms(5));
+            if fired {
+                assert_eq!(lanes::fire(lane, clock::now_ns()), 1);
+            }
+            nap.reset(start + ms(4));
+            assert!(nap.is_elapsed());
+            assert!(Pin::new(&mut nap).poll(&mut cx).is_ready());
+            assert_eq!(lanes::live(lane), 0);
+        });
+    }
+}
+
+#[test]
 fn a_sleep_whose_time_is_over_is_ready_though_nobody_served_its_lane() {
     with_lane(|lane| {
         let mut nap = ByHand::new(sleep(ms(1)));
