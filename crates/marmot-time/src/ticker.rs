@@ -112,3 +112,14 @@ impl<'a> IntoFuture for &'a Ticker {
         self.recv()
     }
 }
+
+/// The first tick of a ticker of its own, which ends with the future: a loop borrows its ticker.
+impl IntoFuture for Ticker {
+    type Output = Instant;
+    type IntoFuture = Recv<'static>;
+
+    #[track_caller]
+    fn into_future(self) -> Recv<'static> {
+        Recv::owned(self.0, Location::caller())
+    }
+}

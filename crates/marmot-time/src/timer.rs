@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::future::{Future, IntoFuture};
+use std::ops::Deref;
 use std::panic::Location;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -112,10 +113,21 @@ impl<'a> IntoFuture for &'a Timer {
     }
 }
 
+/// A timer of its own, as one arm of one `select!`; it ends with the future.
+impl IntoFuture for Timer {
+    type Output = Instant;
+    type IntoFuture = Recv<'static>;
+
+    #[track_caller]
+    fn into_future(self) -> Recv<'static> {
+        Recv::owned(self.0, Location::caller())
+    }
+}
+
 /// The future of [`Timer::recv`] and [`Ticker::recv`](crate::Ticker::recv).
 #[must_use = "a receive does nothing unless it is awaited"]
 pub struct Recv<'a> {
-    alarm: &'a Arc<Alarm>,
+    alarm: Held<'a>,
     place: Place,
     caller: &'static Location<'static>,
 }
@@ -123,9 +135,37 @@ pub struct Recv<'a> {
 impl<'a> Recv<'a> {
     pub(crate) fn new(alarm: &'a Arc<Alarm>, caller: &'static Location<'static>) -> Recv<'a> {
         Recv {
-            alarm,
+            alarm: Held::Lent(alarm),
             place: Place::default(),
             caller,
+        }
+    }
+}
+
+impl Recv<'static> {
+    pub(crate) fn owned(alarm: Arc<Alarm>, caller: &'static Location<'static>) -> Recv<'static> {
+        Recv {
+            alarm: Held::Owned(alarm),
+            place: Place::default(),
+            caller,
+        }
+    }
+}
+
+/// The alarm of a timer that one has, or of one that was given away with its name.
+enum Held<'a> {
+    Lent(&'a Arc<Alarm>),
+    Owned(Arc<Alarm>),
+}
+
+impl Deref for Held<'_> {
+    type Target = Arc<Alarm>;
+
+    #[inline]
+    fn deref(&self) -> &Arc<Alarm> {
+        match self {
+            Held::Lent(alarm) => alarm,
+            Held::Owned(alarm) => alarm,
         }
     }
 }
@@ -148,7 +188,7 @@ impl Drop for Recv<'_> {
 impl fmt::Debug for Recv<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Recv")
-            .field("alarm", &Arc::as_ptr(self.alarm))
+            .field("alarm", &Arc::as_ptr(&self.alarm))
             .finish_non_exhaustive()
     }
 }

@@ -1,6 +1,6 @@
 //! Timers as arms of `select!`.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use marmot_chan::{chan, select};
 use marmot_testing::within;
@@ -93,4 +93,24 @@ fn losing_arms_leave_no_timer_behind() {
     assert_eq!(lanes::live(lane), 0);
     set_lane(before);
     group.close_lane(lane);
+}
+
+#[test]
+fn a_timer_that_is_given_away_is_an_arm_and_ends_with_it() {
+    within(LIMIT, || {
+        block_on(async {
+            let (_tx, rx) = chan::<i32>(0);
+            let (start, timer) = (Instant::now(), Timer::new(ms(2)));
+            let due = select! {
+                _ = rx.recv() => None,
+                due = timer => Some(due),
+            };
+            assert!(due.is_some_and(|due| due >= start + ms(2)));
+            let ticked = select! {
+                _ = rx.recv() => false,
+                _ = Some(Ticker::new(ms(1))) => true,
+            };
+            assert!(ticked);
+        });
+    });
 }
