@@ -293,3 +293,20 @@ fn a_pipe_that_has_nothing_makes_its_reader_wait() {
         block_on(child.wait()).expect("it ends");
     });
 }
+
+#[test]
+fn a_command_tells_what_it_was_told() {
+    let mut command = Command::new("printf");
+    command
+        .args(["%s", "x"])
+        .env("COLOUR", "blue")
+        .env_remove("HOME");
+    command.current_dir("/");
+    assert_eq!(command.get_program(), "printf");
+    assert_eq!(command.get_args().collect::<Vec<_>>(), ["%s", "x"]);
+    let said: Vec<_> = command.get_envs().collect();
+    assert_eq!(said.len(), 2);
+    assert!(said.contains(&("COLOUR".as_ref(), Some("blue".as_ref()))));
+    assert!(said.contains(&("HOME".as_ref(), None)));
+    assert_eq!(command.get_current_dir(), Some("/".as_ref()));
+}

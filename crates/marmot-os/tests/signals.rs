@@ -129,6 +129,55 @@ fn the_last_receiver_gives_the_default_back() {
 }
 
 #[test]
+fn stop_gives_the_default_back_and_what_came_before_it() {
+    let test = "stop_gives_the_default_back_and_what_came_before_it";
+    if !is_child() {
+        return dies_of(test, Signal::TERM);
+    }
+    for _ in 0..200 {
+        let signals = signal::notify(&[Signal::TERM]);
+        raise(Signal::TERM);
+        signal::stop(&signals);
+        assert_eq!(block_on(signals.recv()), Some(Signal::TERM));
+        assert_eq!(block_on(signals.recv()), None);
+        signal::stop(&signals);
+    }
+    raise(Signal::TERM);
+    last_seconds();
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn stop_leaves_other_listeners_alone() {
+    within(PATIENCE, || {
+        let one = signal::notify(&[real_time(7)]);
+        let other = signal::notify(&[real_time(7)]);
+        signal::stop(&one);
+        raise(real_time(7));
+        assert_eq!(block_on(other.recv()), Some(real_time(7)));
+        assert_eq!(block_on(one.recv()), None);
+        let (_sender, strange) = marmot_chan::chan::<Signal>(1);
+        signal::stop(&strange);
+        assert!(!strange.is_closed());
+        keep(other);
+    });
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_function_that_gets_a_signal_may_stop_the_listening_of_others() {
+    within(PATIENCE, || {
+        let signals = signal::notify(&[real_time(8)]);
+        let stopped = signals.clone();
+        let listening = signal::on(&[real_time(8)], move |_| signal::stop(&stopped));
+        raise(real_time(8));
+        assert_eq!(block_on(signals.recv()), Some(real_time(8)));
+        while block_on(signals.recv()).is_some() {}
+        keep(listening.expect("descriptors"));
+    });
+}
+
+#[test]
 fn reset_gives_the_default_back_though_somebody_listens() {
     let test = "reset_gives_the_default_back_though_somebody_listens";
     if !is_child() {

@@ -5,7 +5,7 @@ use std::future::Future;
 use std::io;
 use std::panic::Location;
 use std::path::Path;
-use std::process::{ExitStatus, Output, Stdio};
+use std::process::{CommandArgs, CommandEnvs, ExitStatus, Output, Stdio};
 
 use crate::call::Length;
 use crate::process::Child;
@@ -161,6 +161,28 @@ impl Command {
     pub fn process_group(&mut self, group: i32) -> &mut Command {
         std::os::unix::process::CommandExt::process_group(&mut self.std, group);
         self
+    }
+
+    /// The program, as it was given.
+    #[must_use]
+    pub fn get_program(&self) -> &OsStr {
+        self.std.get_program()
+    }
+
+    /// The arguments, without the program's name.
+    pub fn get_args(&self) -> CommandArgs<'_> {
+        self.std.get_args()
+    }
+
+    /// What was said of its environment; `None` for a variable that is removed.
+    pub fn get_envs(&self) -> CommandEnvs<'_> {
+        self.std.get_envs()
+    }
+
+    /// Its directory; `None` for ours.
+    #[must_use]
+    pub fn get_current_dir(&self) -> Option<&Path> {
+        self.std.get_current_dir()
     }
 
     /// Starts it.

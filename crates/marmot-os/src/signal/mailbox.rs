@@ -81,6 +81,14 @@ impl Listener for Mailbox {
             }
         }
     }
+
+    fn is(&self, receiver: &Receiver<Signal>) -> bool {
+        self.sender.same_channel(receiver)
+    }
+
+    fn end(&self) {
+        self.sender.close();
+    }
 }
 
 /// Ends the listening when the last receiver has gone.

@@ -1,7 +1,7 @@
 //! The operating system's signals, after Go's `os/signal`.
 //!
 //! - [`notify`]: from now on these signals come through a channel, and do nothing else.
-//!   Dropping the channel's last receiver gives them back what they did before.
+//!   [`stop`], or dropping the channel's last receiver, gives them back what they did before.
 //! - [`ignore`], [`ignored`], [`reset`]: what a signal does while nobody listens.
 //! - [`ctrl_c()`]: waits for one Ctrl-C.
 //! - [`on`]: a function instead of a channel.
@@ -48,9 +48,9 @@ pub use number::Signal;
 /// whose kind is not waiting to be received. Signals of different kinds that come within the
 /// same moment are delivered in the order of their numbers.
 ///
-/// The channel never ends by itself. When its last receiver is dropped (or calls
-/// [`close`](Receiver::close)) nothing more is delivered to it, and signals that nobody else
-/// listens to do again what they did before: Go's `Stop`.
+/// The channel never ends by itself. When its last receiver is dropped (or passed to
+/// [`stop`]) nothing more is delivered to it, and signals that nobody else
+/// listens to do again what they did before.
 ///
 /// # Panics
 ///
@@ -82,6 +82,29 @@ pub fn try_notify(signals: &[Signal]) -> io::Result<Receiver<Signal>> {
     let id = table::listen(Set::of(signals), Arc::<Mailbox>::clone(&mailbox))?;
     mailbox.watch(id);
     Ok(receiver)
+}
+
+/// Ends the listening of [`notify`]. Go: `Stop`.
+///
+/// Signals that nobody else listens to do again what they did before. What has come until now is
+/// delivered, and can still be received, so no signal is lost in between; after it comes `None`.
+/// The channel of somebody else is left alone.
+///
+/// # Examples
+///
+/// ```
+/// use marmot_os::signal::{self, Signal};
+///
+/// # marmot_wait::park::block_on(async {
+/// let signals = signal::notify(&[Signal::WINCH]);
+/// signal::stop(&signals);
+/// signal::send(std::process::id(), Signal::WINCH)?;
+/// assert_eq!(signals.recv().await, None);
+/// # Ok::<(), std::io::Error>(()) })?;
+/// # Ok::<(), std::io::Error>(())
+/// ```
+pub fn stop(signals: &Receiver<Signal>) {
+    table::stop(signals);
 }
 
 /// Calls `f` with each of these signals that comes from now on, until the [`Listening`] is

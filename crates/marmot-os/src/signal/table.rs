@@ -21,6 +21,7 @@ use std::os::fd::AsRawFd;
 use std::sync::{Arc, LazyLock, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Wake, Waker};
 
+use marmot_chan::Receiver;
 use marmot_netpoll::{Direction, Evented, Interest, pipes};
 use marmot_wait::{budget, note};
 
@@ -32,6 +33,14 @@ use super::number::{COUNT, Set, Signal};
 pub(super) trait Listener: Send + Sync {
     /// The signal has come so often since the last call for it.
     fn deliver(&self, signal: Signal, times: u32);
+
+    /// Whether this is where it delivers to. Called under the table's lock.
+    fn is(&self, _receiver: &Receiver<Signal>) -> bool {
+        false
+    }
+
+    /// There will be no more, because of [`stop`].
+    fn end(&self) {}
 }
 
 /// The number of a listener, never used again.
@@ -42,6 +51,8 @@ struct Entry {
     id: Id,
     wants: Set,
     listener: Arc<dyn Listener>,
+    /// Gets what has come already, and goes.
+    ending: bool,
 }
 
 /// The end of the pipe that we read.
@@ -100,6 +111,7 @@ pub(super) fn listen(wants: Set, listener: Arc<dyn Listener>) -> io::Result<Id> 
         id,
         wants,
         listener,
+        ending: false,
     });
     let asked = wants
         .iter()
@@ -137,6 +149,26 @@ pub(super) fn leave(id: Id) {
     drop(table);
     // Its channel, and whatever else it holds, goes with no lock held.
     drop(gone);
+}
+
+/// Ends the listening of this receiver, when it has got what has come already. That is done when
+/// this returns, unless another thread is dispatching, which then does it.
+pub(super) fn stop(receiver: &Receiver<Signal>) {
+    let mut table = lock();
+    let mut entries = table.entries.iter_mut();
+    let Some(entry) = entries.find(|entry| entry.listener.is(receiver)) else {
+        return;
+    };
+    entry.ending = true;
+    let wants = entry.wants;
+    let staying = table.entries.iter().filter(|entry| !entry.ending);
+    let wanted = staying.fold(Set::default(), |sum, entry| sum.and(entry.wants));
+    for signal in wants.without(wanted).iter() {
+        // That a signal which could be caught can't be let go does not happen.
+        let _refused = table.ask(signal, Disposition::Before);
+    }
+    drop(table);
+    dispatch();
 }
 
 /// Nobody listens for these any more; they do this instead.
@@ -252,6 +284,12 @@ impl Table {
         }
         due
     }
+
+    /// Who goes after the deliveries of this round.
+    fn ending(&self) -> Vec<Id> {
+        let ending = self.entries.iter().filter(|entry| entry.ending);
+        ending.map(|entry| entry.id).collect()
+    }
 }
 
 /// Takes the counts to those who want them.
@@ -264,11 +302,12 @@ fn dispatch() {
     loop {
         // It fails if no thread can be started to look at it; the next listener tries again.
         let _deaf = table.silence();
-        let due = table.due();
+        let (due, ending) = (table.due(), table.ending());
         drop(table);
         for (listener, signal, times) in due {
             listener.deliver(signal, times);
         }
+        end(&ending);
         table = lock();
         if table.turn.end() {
             break;
@@ -276,6 +315,16 @@ fn dispatch() {
     }
     drop(table);
     std::mem::forget(over);
+}
+
+/// Takes these out of the table, and tells them.
+fn end(ending: &[Id]) {
+    for &id in ending {
+        let gone = lock().remove(id);
+        if let Some(entry) = gone {
+            entry.listener.end();
+        }
+    }
 }
 
 /// Ends a dispatch that panics, in a waker of somebody's.
