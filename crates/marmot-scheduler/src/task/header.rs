@@ -44,23 +44,12 @@ const ALONE: u8 = Waits::ALONE;
 // ORDERING: Relaxed for all fields but `state` and `id`: what a dump reads is a glance, made
 // whole by the seqlock of `id` (Release in `cell::place`, fences in `cell::free` and
 // `snapshot::read`); what a machine reads was published by the queue the task came through.
+//
+// What a wake looks at comes first, and what nobody looks at while it runs last: the first four
+// words are in one line of the cache wherever a cell begins (`slab::STEP`).
 #[repr(C)]
 pub(crate) struct Header {
     pub(crate) state: State,
-    /// How to act on what lies behind the header.
-    vtable: AtomicPtr<Vtable>,
-    /// The runtime it belongs to.
-    pub(crate) shared: AtomicPtr<Shared>,
-    /// Its number; 0 for a free cell.
-    pub(crate) id: AtomicU64,
-    /// Where it was born.
-    pub(crate) birthplace: AtomicPtr<Location<'static>>,
-    /// The number of the goroutine that started it; 0 for none.
-    pub(crate) parent: AtomicU64,
-    /// The object it waits for; or since when it is queued ([`temper::STAMPED`]).
-    pub(crate) object: AtomicUsize,
-    /// The line where it waits; in a free cell, the next free cell of its list.
-    pub(crate) waits_at: AtomicPtr<Location<'static>>,
     /// Since when it waits, in milliseconds of the coarse clock.
     pub(crate) since_ms: AtomicU32,
     /// Why it waits ([`WaitReason`]), and [`ALONE`].
@@ -71,6 +60,20 @@ pub(crate) struct Header {
     pub(crate) flags: AtomicU8,
     /// The slab's size class; fixed for the cell.
     pub(crate) class: AtomicU8,
+    /// The runtime it belongs to.
+    pub(crate) shared: AtomicPtr<Shared>,
+    /// How to act on what lies behind the header.
+    vtable: AtomicPtr<Vtable>,
+    /// Its number; 0 for a free cell.
+    pub(crate) id: AtomicU64,
+    /// The object it waits for; or since when it is queued ([`temper::STAMPED`]).
+    pub(crate) object: AtomicUsize,
+    /// The line where it waits; in a free cell, the next free cell of its list.
+    pub(crate) waits_at: AtomicPtr<Location<'static>>,
+    /// Where it was born.
+    pub(crate) birthplace: AtomicPtr<Location<'static>>,
+    /// The number of the goroutine that started it; 0 for none.
+    pub(crate) parent: AtomicU64,
 }
 
 impl Header {
