@@ -187,7 +187,7 @@ impl Builder {
     }
 }
 
-/// Starts a goroutine on the runtime of this thread: the function behind [`go!`](crate::go).
+/// Starts a goroutine on the runtime of this thread: the function behind [`go!`](crate::go!).
 /// It inherits the ambient [`Context`](crate::Context).
 ///
 /// # Panics

@@ -85,7 +85,7 @@ impl<T> Packet<T> {
     }
 }
 
-/// Waits for the end of one goroutine of a [`scope`](crate::scope): a future of
+/// Waits for the end of one goroutine of a [`scope`](crate::scope()): a future of
 /// `Result<T, JoinError>`.
 ///
 /// Dropping it changes nothing: the scope waits for the goroutine all the same, and goes on with
