@@ -144,6 +144,18 @@ fn a_timeout_keeps_its_promise_though_nobody_can_see_the_context() {
 }
 
 #[test]
+fn a_timeout_keeps_its_promise_to_one_though_another_is_stopped() {
+    let (ctx, cancel) = Context::background().with_timeout(ms(20));
+    cancel.detach();
+    let other = ctx.after_func(|| ());
+    let (_stop, rx) = tell(&ctx);
+    drop(ctx);
+    // Unless the machine is so slow that its time has come.
+    other.stop();
+    ran(&rx);
+}
+
+#[test]
 fn it_is_dropped_when_nothing_can_end_its_context_any_more() {
     let (ctx, cancel) = Context::background().with_cancel();
     let (stop, rx) = tell(&ctx);
