@@ -13,6 +13,7 @@ use std::error::Error;
 use std::fmt;
 use std::future::{Future, poll_fn};
 use std::io;
+use std::mem;
 use std::net::SocketAddr;
 use std::panic::Location;
 use std::pin::{Pin, pin};
@@ -112,8 +113,8 @@ impl Dialer {
     ///
     /// # Errors
     ///
-    /// That of the first attempt, with those of all in it ([`DialError`]); `TimedOut`; or that
-    /// of looking up the name.
+    /// That of the first attempt, with those of all in it ([`DialError`]); `TimedOut`, with those
+    /// of the attempts until then; or that of looking up the name.
     ///
     /// # Cancel safety
     ///
@@ -125,12 +126,14 @@ impl Dialer {
     ) -> impl Future<Output = io::Result<TcpStream>> + Send + use<A> {
         let (target, place, dialer) = (addrs.target(), Location::caller(), self.clone());
         async move {
-            let dial = dialer.dial(target?, place);
+            let mut tried = Tried::default();
+            let dial = dialer.dial(target?, place, &mut tried);
             match dialer.timeout {
                 None => dial.await,
-                Some(limit) => timeout(limit, dial).await.unwrap_or_else(|_| {
-                    Err(io::Error::new(io::ErrorKind::TimedOut, "i/o timeout"))
-                }),
+                Some(limit) => match timeout(limit, dial).await {
+                    Ok(dialed) => dialed,
+                    Err(_) => Err(tried.timed_out()),
+                },
             }
         }
     }
@@ -139,6 +142,7 @@ impl Dialer {
         &self,
         target: crate::Target,
         place: &'static Location<'static>,
+        tried: &mut Tried,
     ) -> io::Result<TcpStream> {
         let mut addrs = resolve_from(target, place).await?;
         addrs.retain(|addr| {
@@ -148,11 +152,12 @@ impl Dialer {
         match addrs[..] {
             [] => Err(crate::tcp::no_address()),
             // What a program does a thousand times a second, and needs no race.
-            [addr] => self
-                .attempt(addr, place)
-                .await
-                .map_err(|error| DialError::of(vec![(addr, error)])),
-            _ => self.race(in_turn(&addrs), place).await,
+            [addr] => {
+                tried.only = Some(addr);
+                let dialed = self.attempt(addr, place).await;
+                dialed.map_err(|error| DialError::of(vec![(addr, error)]))
+            }
+            _ => self.race(in_turn(&addrs), place, tried).await,
         }
     }
 
@@ -160,15 +165,16 @@ impl Dialer {
         &self,
         addrs: Vec<SocketAddr>,
         place: &'static Location<'static>,
+        tried: &mut Tried,
     ) -> io::Result<TcpStream> {
         let mut left = addrs.into_iter();
         let mut attempts = FuturesUnordered::new();
-        let mut failed = Vec::new();
         let mut delay: Option<Sleep> = None;
         loop {
             if delay.is_none()
                 && let Some(addr) = left.next()
             {
+                tried.under_way.push(addr);
                 attempts.push(async move { (addr, self.attempt(addr, place).await) });
                 delay = Some(sleep(self.attempt_delay));
             }
@@ -176,10 +182,10 @@ impl Dialer {
                 Turn::Start => delay = None,
                 Turn::Ended(Some((_, Ok(stream)))) => return Ok(stream),
                 Turn::Ended(Some((addr, Err(error)))) => {
-                    failed.push((addr, error));
+                    tried.has_failed(addr, error);
                     delay = None;
                 }
-                Turn::Ended(None) => return Err(DialError::of(failed)),
+                Turn::Ended(None) => return Err(DialError::of(mem::take(&mut tried.failed))),
             }
         }
     }
@@ -222,6 +228,38 @@ impl Dialer {
         }
         Ok(stream)
     }
+}
+
+/// What has come of the attempts so far.
+#[derive(Default)]
+struct Tried {
+    failed: Vec<(SocketAddr, io::Error)>,
+    under_way: Vec<SocketAddr>,
+    /// The address, if there is but one: needs no allocation.
+    only: Option<SocketAddr>,
+}
+
+impl Tried {
+    fn has_failed(&mut self, addr: SocketAddr, error: io::Error) {
+        self.under_way.retain(|&other| other != addr);
+        self.failed.push((addr, error));
+    }
+
+    /// The time is over: those that are under way have no other error.
+    fn timed_out(self) -> io::Error {
+        let late = self.under_way.into_iter().chain(self.only);
+        let late = late.map(|addr| (addr, no_time()));
+        let attempts: Vec<_> = self.failed.into_iter().chain(late).collect();
+        if attempts.is_empty() {
+            // The name was still being looked up.
+            return no_time();
+        }
+        io::Error::new(io::ErrorKind::TimedOut, DialError { attempts })
+    }
+}
+
+fn no_time() -> io::Error {
+    io::Error::new(io::ErrorKind::TimedOut, "i/o timeout")
 }
 
 /// What a race waits for.
@@ -282,7 +320,8 @@ fn in_turn(addrs: &[SocketAddr]) -> Vec<SocketAddr> {
 /// Why no address could be connected to: what came of each attempt, in the order in which
 /// they failed.
 ///
-/// It is inside of the `io::Error` that connecting gives, whose kind is that of the first.
+/// It is inside of the `io::Error` that connecting gives, whose kind is that of the first, or
+/// `TimedOut` if the time was over before all had failed.
 ///
 /// # Examples
 ///

@@ -116,9 +116,27 @@ macro_rules! deadlines {
 }
 pub(crate) use deadlines;
 
-/// Gives a socket type std's ways to its descriptor.
+/// Gives a socket type std's ways to its descriptor, and those to std's type and back.
 macro_rules! descriptor {
-    ($name:ident, $($socket:ident).+) => {
+    ($name:ident, $($socket:ident).+, $std:ty) => {
+        /// As `from_std`.
+        impl TryFrom<$std> for $name {
+            type Error = std::io::Error;
+
+            fn try_from(socket: $std) -> std::io::Result<$name> {
+                $name::from_std(socket)
+            }
+        }
+
+        /// As `into_std`.
+        impl TryFrom<$name> for $std {
+            type Error = std::io::Error;
+
+            fn try_from(socket: $name) -> std::io::Result<$std> {
+                socket.into_std()
+            }
+        }
+
         #[cfg(unix)]
         impl std::os::fd::AsFd for $name {
             fn as_fd(&self) -> std::os::fd::BorrowedFd<'_> {

@@ -36,7 +36,7 @@ pub struct UdpSocket {
     socket: Socket<sockets::UdpSocket>,
 }
 
-descriptor!(UdpSocket, socket);
+descriptor!(UdpSocket, socket, std::net::UdpSocket);
 
 impl UdpSocket {
     /// Binds to the first of the addresses that works; port 0 is one that the system chooses.

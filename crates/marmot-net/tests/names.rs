@@ -169,6 +169,17 @@ fn a_listener_of_std_can_be_taken_and_cloned() {
     });
 }
 
+#[test]
+fn sockets_become_stds_and_ours_again() {
+    everywhere(|_| async {
+        let (client, server) = pair().await;
+        let blocking = std::net::TcpStream::try_from(client).expect("it can be had back");
+        let client = TcpStream::try_from(blocking).expect("registered again");
+        server.write_all(b"x").await.expect("open");
+        assert_eq!(client.read(&mut [0]).await.expect("open"), 1);
+    });
+}
+
 #[cfg(unix)]
 mod unix {
     use std::os::unix::net::SocketAddr;

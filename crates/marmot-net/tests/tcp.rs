@@ -441,7 +441,27 @@ fn an_address_that_does_not_answer_is_not_waited_for() {
             .await
             .expect_err("nobody answers");
         assert_eq!(error.kind(), ErrorKind::TimedOut);
+        assert_eq!(
+            attempts(&error),
+            [
+                (refused, ErrorKind::ConnectionRefused),
+                (silent, ErrorKind::TimedOut)
+            ]
+        );
+        let error = dialer.connect(silent).await.expect_err("it is silent");
+        assert_eq!(error.kind(), ErrorKind::TimedOut);
+        assert_eq!(error.to_string(), format!("dial tcp {silent}: i/o timeout"));
+        assert_eq!(attempts(&error), [(silent, ErrorKind::TimedOut)]);
     });
+}
+
+fn attempts(error: &std::io::Error) -> Vec<(std::net::SocketAddr, ErrorKind)> {
+    let kept = error
+        .get_ref()
+        .and_then(|error| error.downcast_ref::<DialError>());
+    let attempts = kept.expect("a DialError").attempts();
+    let kinds = attempts.iter().map(|(addr, error)| (*addr, error.kind()));
+    kinds.collect()
 }
 
 #[test]
@@ -452,15 +472,10 @@ fn every_failed_attempt_is_told() {
             gone.push(listener().await.local_addr().expect("bound"));
         }
         let error = TcpStream::connect(&gone).await.expect_err("nobody listens");
-        let kept = error
-            .get_ref()
-            .and_then(|error| error.downcast_ref::<DialError>());
-        let kept = kept.expect("a DialError").attempts();
-        assert_eq!(kept.iter().map(|(addr, _)| *addr).collect::<Vec<_>>(), gone);
-        assert!(
-            kept.iter()
-                .all(|(_, error)| error.kind() == ErrorKind::ConnectionRefused)
-        );
+        let refused = gone
+            .iter()
+            .map(|&addr| (addr, ErrorKind::ConnectionRefused));
+        assert_eq!(attempts(&error), refused.collect::<Vec<_>>());
     });
 }
 

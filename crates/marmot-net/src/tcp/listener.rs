@@ -357,4 +357,4 @@ impl TcpListener {
     }
 }
 
-descriptor!(TcpListener, listener.socket);
+descriptor!(TcpListener, listener.socket, std::net::TcpListener);

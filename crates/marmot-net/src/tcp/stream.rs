@@ -44,7 +44,7 @@ pub struct TcpStream {
 }
 
 stream!(TcpStream);
-descriptor!(TcpStream, socket);
+descriptor!(TcpStream, socket, std::net::TcpStream);
 
 impl TcpStream {
     /// Connects to the first of the addresses that answers, as [`Dialer`] does by default:

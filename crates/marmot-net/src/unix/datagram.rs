@@ -34,7 +34,7 @@ pub struct UnixDatagram {
     socket: Socket<sockets::UnixDatagram>,
 }
 
-descriptor!(UnixDatagram, socket);
+descriptor!(UnixDatagram, socket, std::os::unix::net::UnixDatagram);
 
 impl UnixDatagram {
     /// Binds to a path, at which there must be nothing yet.

@@ -24,7 +24,11 @@ pub struct UnixListener {
     listener: Listener<sockets::UnixListener>,
 }
 
-descriptor!(UnixListener, listener.socket);
+descriptor!(
+    UnixListener,
+    listener.socket,
+    std::os::unix::net::UnixListener
+);
 
 impl UnixListener {
     /// Binds to a path, at which there must be nothing yet.

@@ -40,7 +40,7 @@ pub struct UnixStream {
 }
 
 stream!(UnixStream);
-descriptor!(UnixStream, socket);
+descriptor!(UnixStream, socket, std::os::unix::net::UnixStream);
 
 impl UnixStream {
     /// Connects to the socket at a path.
