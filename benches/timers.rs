@@ -4,7 +4,9 @@
 //! [--peers marmot,tokio,smol,Go] [--scale 1]`
 //!
 //! The rows of making and taking back are interleaved, as in `versus`. What is late, and what
-//! a million sleepers take, is measured in a process of its own for each peer.
+//! a million sleepers take, is measured in a process of its own for each peer, one peer after the
+//! other in each round; the table shows medians, and beside the processor time the median of its
+//! ratios to ours within a round.
 
 mod peers;
 
@@ -22,7 +24,7 @@ use benches::contest::{Contest, Entrant, Laps};
 use benches::countdown::Countdown;
 use benches::measure::cost::Cost;
 use benches::measure::process::Status;
-use benches::measure::stats::{quantile, sorted};
+use benches::measure::stats::{median, quantile, sorted};
 use benches::peer::{Kind, Runtime};
 use benches::{go, interleaved};
 
@@ -306,6 +308,54 @@ fn run(
     (output.status.success() && figures.len() == 6).then_some(figures)
 }
 
+/// What the peers' children said in so many rounds, each of which begins with another peer.
+fn rounds(
+    case: &Case,
+    peers: &[&str],
+    workers: usize,
+    args: &Args,
+    go: Option<&go::Program>,
+) -> Vec<Vec<Option<Vec<f64>>>> {
+    let count = count(case, args);
+    (0..args.rounds.max(1))
+        .map(|round| {
+            let mut said = vec![None; peers.len()];
+            for turn in 0..peers.len() {
+                let at = (round + turn) % peers.len();
+                said[at] = run(case, peers[at], workers, count, go);
+            }
+            said
+        })
+        .collect()
+}
+
+fn count(case: &Case, args: &Args) -> usize {
+    ((case.count as f64 * args.scale) as usize).max(1)
+}
+
+/// Which of a child's figures is its processor time.
+const CPU: usize = 3;
+
+/// The medians of one peer's figures, and of its processor time over that of the first peer.
+fn summary(said: &[Vec<Option<Vec<f64>>>], peer: usize) -> Option<(Vec<f64>, f64)> {
+    let of_peer: Vec<_> = said.iter().filter_map(|said| said[peer].as_ref()).collect();
+    let first = of_peer.first()?;
+    let medians = (0..first.len()).map(|at| {
+        let column: Vec<_> = of_peer.iter().map(|figures| figures[at]).collect();
+        median(&column)
+    });
+    let ratios: Vec<_> = said
+        .iter()
+        .filter_map(|said| Some(said[peer].as_ref()?[CPU] / said[0].as_ref()?[CPU]))
+        .collect();
+    let ratio = if ratios.is_empty() {
+        f64::NAN
+    } else {
+        median(&ratios)
+    };
+    Some((medians.collect(), ratio))
+}
+
 #[expect(clippy::print_stdout, reason = "the table is what the program is for")]
 fn late(args: &Args) {
     let cases: Vec<_> = CASES
@@ -316,20 +366,25 @@ fn late(args: &Args) {
         return;
     }
     let go = go::Program::build(Path::new(env!("CARGO_TARGET_TMPDIR")));
+    let peers: Vec<_> = PEERS
+        .into_iter()
+        .filter(|peer| args.wants_peer(peer))
+        .collect();
     println!("| case | workers | peer | p50 late us | p99 | most | CPU s | wall s | peak MiB |");
     println!("|---|--:|---|--:|--:|--:|--:|--:|--:|");
     for case in cases {
-        let count = ((case.count as f64 * args.scale) as usize).max(1);
         for &workers in &args.workers {
-            for peer in PEERS.iter().filter(|peer| args.wants_peer(peer)) {
-                let Some(figures) = run(case, peer, workers, count, go.as_ref()) else {
+            let said = rounds(case, &peers, workers, args, go.as_ref());
+            for (at, peer) in peers.iter().enumerate() {
+                let Some((figures, ratio)) = summary(&said, at) else {
                     continue;
                 };
                 let [p50, p99, most, cpu, wall, peak] = figures[..] else {
                     continue;
                 };
                 println!(
-                    "| {count} {} | {workers} | {peer} | {p50:.0} | {p99:.0} | {most:.0} | {cpu:.2} | {wall:.2} | {peak:.0} |",
+                    "| {} {} | {workers} | {peer} | {p50:.0} | {p99:.0} | {most:.0} | {cpu:.3} ({ratio:.2}) | {wall:.2} | {peak:.0} |",
+                    count(case, args),
                     case.what
                 );
             }
