@@ -54,6 +54,31 @@ async fn a_dump_says_who_waits_for_a_process_and_who_for_its_output() {
 }
 
 #[marmot::test]
+async fn a_dump_shows_the_callers_line_of_who_waits_for_a_status_or_an_output() {
+    let command = || {
+        let mut command = Command::new("sleep");
+        command.arg("1000").kill_on_drop(true);
+        command
+    };
+    let status = go!(async move { command().status().await });
+    let output = go!(async move { command().output().await });
+    let mut dump = runtime::stack();
+    for _ in 0..10_000 {
+        if dump.matches(" wait]").count() == 2 {
+            break;
+        }
+        sleep(ms(1)).await;
+        dump = runtime::stack();
+    }
+    let here = dump
+        .lines()
+        .filter(|line| line.contains("at ") && line.contains("files.rs:"));
+    assert_eq!(here.count(), 2, "{dump}");
+    status.abort();
+    output.abort();
+}
+
+#[marmot::test]
 async fn a_child_is_an_arm_of_a_select() {
     let mut child = Command::new("sleep").arg("1000").spawn().expect("started");
     let tick = Ticker::new(ms(2));

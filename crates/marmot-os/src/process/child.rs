@@ -137,22 +137,27 @@ impl Child {
     /// Dropping the future loses nothing (its standard input stays closed).
     #[track_caller]
     pub fn wait(&mut self) -> impl Future<Output = io::Result<ExitStatus>> + Send + '_ {
-        let place = Location::caller();
-        async move {
-            drop(self.stdin.take());
-            if let Some(status) = self.try_wait()? {
-                return Ok(status);
-            }
-            if self.watch.is_none() {
-                self.watch = Some(Watch::new(self.inner())?);
-            }
-            let (Some(watch), Some(child)) = (&self.watch, &mut self.child) else {
-                unreachable!("both are there");
-            };
-            let status = watch.wait(child, place).await?;
-            self.watch = None;
-            Ok(status)
+        self.wait_from(Location::caller())
+    }
+
+    /// As [`wait`](Child::wait), for somebody who waits here.
+    pub(super) async fn wait_from(
+        &mut self,
+        place: &'static Location<'static>,
+    ) -> io::Result<ExitStatus> {
+        drop(self.stdin.take());
+        if let Some(status) = self.try_wait()? {
+            return Ok(status);
         }
+        if self.watch.is_none() {
+            self.watch = Some(Watch::new(self.inner())?);
+        }
+        let (Some(watch), Some(child)) = (&self.watch, &mut self.child) else {
+            unreachable!("both are there");
+        };
+        let status = watch.wait(child, place).await?;
+        self.watch = None;
+        Ok(status)
     }
 
     /// Closes its standard input, reads what it writes to its end, and waits until it ends.
@@ -165,31 +170,36 @@ impl Child {
     ///
     /// A dropped future loses what has been read, and drops the child.
     #[track_caller]
-    pub fn wait_with_output(mut self) -> impl Future<Output = io::Result<Output>> + Send {
-        let place = Location::caller();
-        async move {
-            drop(self.stdin.take());
-            let (out, err) = (self.stdout.take(), self.stderr.take());
-            let (mut stdout, mut stderr) = (Vec::new(), Vec::new());
-            let read_out = async {
-                match &out {
-                    Some(out) => out.read_to_end_from(place, &mut stdout).await,
-                    None => Ok(0),
-                }
-            };
-            let read_err = async {
-                match &err {
-                    Some(err) => err.read_to_end_from(place, &mut stderr).await,
-                    None => Ok(0),
-                }
-            };
-            let (_, _, status) = try_join3(read_out, read_err, self.wait()).await?;
-            Ok(Output {
-                status,
-                stdout,
-                stderr,
-            })
-        }
+    pub fn wait_with_output(self) -> impl Future<Output = io::Result<Output>> + Send {
+        self.wait_with_output_from(Location::caller())
+    }
+
+    /// As [`wait_with_output`](Child::wait_with_output), for somebody who waits here.
+    pub(super) async fn wait_with_output_from(
+        mut self,
+        place: &'static Location<'static>,
+    ) -> io::Result<Output> {
+        drop(self.stdin.take());
+        let (out, err) = (self.stdout.take(), self.stderr.take());
+        let (mut stdout, mut stderr) = (Vec::new(), Vec::new());
+        let read_out = async {
+            match &out {
+                Some(out) => out.read_to_end_from(place, &mut stdout).await,
+                None => Ok(0),
+            }
+        };
+        let read_err = async {
+            match &err {
+                Some(err) => err.read_to_end_from(place, &mut stderr).await,
+                None => Ok(0),
+            }
+        };
+        let (_, _, status) = try_join3(read_out, read_err, self.wait_from(place)).await?;
+        Ok(Output {
+            status,
+            stdout,
+            stderr,
+        })
     }
 }
 

@@ -211,13 +211,13 @@ impl Command {
     /// was said.
     #[track_caller]
     pub fn status(&mut self) -> impl Future<Output = io::Result<ExitStatus>> + Send + use<> {
-        let child = self.spawn();
+        let (child, place) = (self.spawn(), Location::caller());
         async move {
             let mut child = child?;
             // What is piped and nobody reads must not hold it up.
             child.stdout = None;
             child.stderr = None;
-            child.wait().await
+            child.wait_from(place).await
         }
     }
 
@@ -236,7 +236,8 @@ impl Command {
     #[track_caller]
     pub fn output(&mut self) -> impl Future<Output = io::Result<Output>> + Send + use<> {
         let child = self.spawn_with([Stdio::null, Stdio::piped, Stdio::piped]);
-        async move { child?.wait_with_output().await }
+        let place = Location::caller();
+        async move { child?.wait_with_output_from(place).await }
     }
 
     #[track_caller]
