@@ -64,14 +64,18 @@ impl ToSocketAddrs for str {
         }
         let (host, port) = self
             .rsplit_once(':')
-            .ok_or_else(|| invalid("missing port"))?;
-        let port = port.parse().map_err(|_| invalid("invalid port"))?;
+            .ok_or_else(|| invalid(self, "missing port in address"))?;
+        let port = port.parse().map_err(|_| invalid(self, "invalid port"))?;
         Ok(Target::host(host, port))
     }
 }
 
-fn invalid(what: &str) -> io::Error {
-    io::Error::new(io::ErrorKind::InvalidInput, what)
+/// In Go's words.
+fn invalid(addr: &str, what: &str) -> io::Error {
+    io::Error::new(
+        io::ErrorKind::InvalidInput,
+        format!("address {addr}: {what}"),
+    )
 }
 
 impl ToSocketAddrs for String {

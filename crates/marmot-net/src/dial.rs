@@ -145,11 +145,16 @@ impl Dialer {
         tried: &mut Tried,
     ) -> io::Result<TcpStream> {
         let mut addrs = resolve_from(target, place).await?;
+        let found = addrs.len();
         addrs.retain(|addr| {
             self.local
                 .is_none_or(|local| local.is_ipv4() == addr.is_ipv4())
         });
         match addrs[..] {
+            [] if found > 0 => Err(io::Error::new(
+                io::ErrorKind::InvalidInput,
+                "no address of the family of the local one",
+            )),
             [] => Err(crate::tcp::no_address()),
             // What a program does a thousand times a second, and needs no race.
             [addr] => {

@@ -1,6 +1,8 @@
 //! Looking up names, which blocks a thread, in a goroutine of its own: so whoever waits for
 //! it can be cancelled. Go does the same.
 
+use std::error::Error;
+use std::fmt;
 use std::future::Future;
 use std::io;
 use std::net::SocketAddr;
@@ -13,11 +15,36 @@ use marmot_wait::{BlockingKind, Note, WaitReason, blocking, note, park, runner};
 
 use crate::addrs::{Kind, Target, ToSocketAddrs};
 
+/// What the system's resolver says does not name the host.
+#[derive(Debug)]
+struct LookupError {
+    host: String,
+    error: io::Error,
+}
+
+impl LookupError {
+    fn of(host: String, error: io::Error) -> io::Error {
+        io::Error::new(error.kind(), LookupError { host, error })
+    }
+}
+
+impl fmt::Display for LookupError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "lookup {}: {}", self.host, self.error)
+    }
+}
+
+impl Error for LookupError {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        Some(&self.error)
+    }
+}
+
 /// The addresses of a host, in the order in which they should be tried.
 ///
 /// # Errors
 ///
-/// Those of the system's resolver.
+/// Those of the system's resolver, with the name before them: "lookup example.invalid: ...".
 ///
 /// # Cancel safety
 ///
@@ -63,8 +90,10 @@ pub(crate) async fn resolve_from(
         let found = blocking(BlockingKind::Call, note, || {
             std::net::ToSocketAddrs::to_socket_addrs(&(host.as_str(), port))
         });
+        let found = found.map(Iterator::collect);
+        let found = found.map_err(|error| LookupError::of(host, error));
         // Nobody waits for it any more, perhaps.
-        let _unwanted = answer.send(found.map(Iterator::collect));
+        let _unwanted = answer.send(found);
     };
     match runner() {
         Some(runner) => runner.spawn(Box::pin(ask), place),

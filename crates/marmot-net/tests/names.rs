@@ -7,7 +7,7 @@ use std::io::ErrorKind;
 use std::time::{Duration, Instant};
 
 use futures::StreamExt;
-use marmot_net::{TcpListener, TcpStream, UdpSocket};
+use marmot_net::{Dialer, TcpListener, TcpStream, UdpSocket};
 use support::{Spawner, everywhere, listener, pair};
 
 #[test]
@@ -166,6 +166,31 @@ fn a_listener_of_std_can_be_taken_and_cloned() {
         let client = TcpStream::connect(addr).await.expect("it listens");
         let (_, peer) = second.accept().await.expect("a connection");
         assert_eq!(peer, client.local_addr().expect("connected"));
+    });
+}
+
+#[test]
+fn an_error_names_the_address_it_is_about() {
+    everywhere(|_| async {
+        let text = async |addr: &str| {
+            let error = TcpStream::connect(addr).await.expect_err("no address");
+            (error.kind(), error.to_string())
+        };
+        let wrong = ErrorKind::InvalidInput;
+        let missing = "address localhost: missing port in address";
+        assert_eq!(text("localhost").await, (wrong, missing.to_owned()));
+        let invalid = "address localhost:http: invalid port";
+        assert_eq!(text("localhost:http").await, (wrong, invalid.to_owned()));
+        // Too long to be asked of any server.
+        let host = "x".repeat(64);
+        let (_, lookup) = text(&format!("{host}:80")).await;
+        assert!(lookup.starts_with(&format!("lookup {host}: ")), "{lookup}");
+        let dialer = Dialer::new().local_addr(([127, 0, 0, 1], 0).into());
+        let error = dialer.connect("[::1]:80").await.expect_err("two families");
+        assert_eq!(
+            error.to_string(),
+            "no address of the family of the local one"
+        );
     });
 }
 
