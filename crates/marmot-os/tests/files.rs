@@ -245,3 +245,16 @@ fn opening_a_fifo_waits_for_the_other_end() {
         writer.join().expect("no panic").expect("written");
     });
 }
+
+#[test]
+fn a_file_can_be_made_to_look_old() {
+    let scratch = Scratch::new();
+    let old = std::time::SystemTime::UNIX_EPOCH + Duration::from_secs(86_400);
+    block_on(async {
+        let file = File::create(scratch.at("old")).await?;
+        file.set_modified(old).await?;
+        assert_eq!(file.metadata().await?.modified()?, old);
+        Ok::<(), std::io::Error>(())
+    })
+    .expect("all is allowed");
+}

@@ -27,7 +27,8 @@ use crate::lanes::{self, Registration};
 /// ended. Zero runs it at once; with [`Duration::MAX`] it never runs.
 ///
 /// Its goroutine inherits what is ambient where it was set, not where a
-/// [`reset`](AfterFunc::reset) is called. Dropping the handle changes nothing.
+/// [`reset`](AfterFunc::reset) is called; the same holds of the runtime, and when that has ended
+/// the function does not run any more. Dropping the handle changes nothing.
 ///
 /// # Panics
 ///

@@ -6,6 +6,7 @@ use std::panic::Location;
 use std::path::Path;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
+use std::time::SystemTime;
 
 use futures::io::{AsyncRead, AsyncSeek, AsyncWrite};
 use marmot_netpoll::{PollFill, Spare};
@@ -179,6 +180,8 @@ impl File {
             = |file| file.set_permissions(permissions);
         /// Sets when it was read and written.
         Brief fn set_times(times: FileTimes) -> () = |file| file.set_times(times);
+        /// Sets when it was last changed.
+        Brief fn set_modified(time: SystemTime) -> () = |file| file.set_modified(time);
         /// Moves the cursor; gives where it is then, from the beginning.
         Brief fn seek(position: SeekFrom) -> u64 = |file| Seek::seek(&mut &*file, position);
         /// Where the cursor is.
