@@ -17,8 +17,8 @@
 //!   nothing.
 //! - It works under any executor and on plain threads.
 //!
-//! Features: `tokio-io` adds tokio's `AsyncRead` and `AsyncWrite` to the streams and their
-//! owned halves; `hyper` adds hyper's `Read` and `Write`, and a module with an executor and a
+//! Features: `tokio-io` adds tokio's `AsyncRead` and `AsyncWrite` to the streams, their owned
+//! halves and pipes in memory; `hyper` adds hyper's `Read` and `Write`, and a module with an executor and a
 //! timer for it.
 //!
 //! # Examples

@@ -84,3 +84,18 @@ fn several_buffers_go_out_with_one_write() {
         assert_eq!(&back, b"one two");
     });
 }
+
+#[test]
+fn tokios_helpers_work_on_a_pipe_in_memory() {
+    everywhere(|spawner: Spawner| async move {
+        let (mut reader, mut writer) = marmot_net::io::pipe(3);
+        let writing = spawner.spawn(async move {
+            writer.write_all(b"more than there is room for").await?;
+            writer.shutdown().await
+        });
+        let mut got = String::new();
+        reader.read_to_string(&mut got).await.expect("words");
+        assert_eq!(got, "more than there is room for");
+        writing.await.expect("it was read");
+    });
+}

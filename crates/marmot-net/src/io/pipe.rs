@@ -16,6 +16,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker, ready};
 
 use futures::io::{AsyncRead, AsyncWrite};
+use marmot_netpoll::{PollFill, Spare};
 use marmot_wait::{WaitReason, budget, note};
 
 /// A pipe in memory that holds at most so many bytes.
@@ -144,6 +145,24 @@ impl AsyncRead for PipeReader {
             .poll_step(cx, reader, writer, Location::caller(), |state| {
                 let must_wait = state.bytes.is_empty() && !state.ended && !buf.is_empty();
                 (!must_wait).then(|| io::Read::read(&mut state.bytes, buf))
+            })
+    }
+}
+
+impl PollFill for PipeReader {
+    #[track_caller]
+    fn poll_fill(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        spare: &mut Spare<'_>,
+    ) -> Poll<io::Result<()>> {
+        self.0
+            .poll_step(cx, reader, writer, Location::caller(), |state| {
+                let must_wait = state.bytes.is_empty() && !state.ended && !spare.is_empty();
+                (!must_wait).then(|| {
+                    let read = spare.read_through(|buf| io::Read::read(&mut state.bytes, buf));
+                    read.map(drop)
+                })
             })
     }
 }
