@@ -22,6 +22,9 @@ const GLOBAL_TURN: u32 = 61;
 /// The same while hogs abound.
 const WARY_TURN: u32 = 4;
 
+/// Every so many turns of the others the hogs come before the global queue.
+const HOGS_TURN: u32 = 8;
+
 impl Machine {
     /// The next goroutine to run here, or none after a look everywhere.
     pub(crate) fn find(&self, p: Held<'static>) -> Option<TaskRef> {
@@ -86,7 +89,7 @@ impl Machine {
         self.last_stop.set(0);
         if !self.fresh.replace(false) {
             self.want_sample();
-            return self.global_share(p).or_else(|| self.next_hog());
+            return self.the_others(p);
         }
         if p.is_empty() {
             self.fire(p, clock::now_ns());
@@ -95,6 +98,20 @@ impl Machine {
             return p.pop();
         }
         self.global_share(p)
+    }
+
+    /// The global queue, then the hogs; now and then the hogs first, or a global queue that is never
+    /// empty would keep them waiting for ever.
+    fn the_others(&self, p: Held<'static>) -> Option<TaskRef> {
+        let turn = self.others.get().wrapping_add(1);
+        self.others.set(turn);
+        let hog = if turn.is_multiple_of(HOGS_TURN) {
+            self.next_hog()
+        } else {
+            None
+        };
+        hog.or_else(|| self.global_share(p))
+            .or_else(|| self.next_hog())
     }
 
     fn elsewhere(&self, p: Held<'static>) -> Option<TaskRef> {
@@ -260,20 +277,27 @@ mod tests {
         cell::make(async {}, birth)
     }
 
+    /// A machine with a P, which this thread is from now on, and timers that are due.
+    fn machine_with(due: Vec<u64>) -> (&'static Shared, &'static Machine) {
+        let first = if due.is_empty() { u64::MAX } else { 0 };
+        let deadline: &'static AtomicU64 = Box::leak(Box::new(AtomicU64::new(first)));
+        let driver = Box::new(Due(Mutex::new(due.into()), deadline));
+        let shared = Shared::leak(driver, Config::of_a_test());
+        let p = shared
+            .procs
+            .add(Processor::new(0, shared.driver.open_lane()));
+        let m: &'static Machine = Box::leak(Box::new(Machine::new(shared, 0)));
+        current::enter_machine(m);
+        m.set_proc(Some(p));
+        p.lease.grant(m);
+        (shared, m)
+    }
+
     /// The order in which these are found: due timers, and a queue.
     fn order(due: Vec<u64>, queued: Vec<u64>) -> Vec<u64> {
         let count = due.len() + queued.len();
         let machine = thread::spawn(move || {
-            let deadline: &'static AtomicU64 = Box::leak(Box::new(AtomicU64::new(0)));
-            let driver = Box::new(Due(Mutex::new(due.into()), deadline));
-            let shared = Shared::leak(driver, Config::of_a_test());
-            let p = shared
-                .procs
-                .add(Processor::new(0, shared.driver.open_lane()));
-            let m: &'static Machine = Box::leak(Box::new(Machine::new(shared, 0)));
-            current::enter_machine(m);
-            m.set_proc(Some(p));
-            p.lease.grant(m);
+            let (shared, m) = machine_with(due);
             let held = m.held().expect("its own");
             for id in queued {
                 held.push_back(task(shared, id));
@@ -290,6 +314,24 @@ mod tests {
     fn those_whose_time_has_come_and_the_queue_take_turns() {
         let found = order(vec![101, 102, 103], vec![1, 2, 3, 4, 5]);
         assert_eq!(found, [101, 1, 102, 2, 103, 3, 4, 5]);
+    }
+
+    #[test]
+    fn a_hog_has_its_turn_beside_a_global_queue_that_is_never_empty() {
+        let machine = thread::spawn(|| {
+            let (shared, m) = machine_with(Vec::new());
+            shared.procs.set_active(1);
+            let held = m.held().expect("its own");
+            shared.hogs.push(task(shared, 7));
+            let found = (0..10_000).find(|&id| {
+                // Everyone goes back to the end of the global queue.
+                shared.push_global(task(shared, 1_000 + id));
+                let next = m.find(held).expect("there is always somebody");
+                header(next).id.load(Ordering::Relaxed) == 7
+            });
+            assert!(found.is_some_and(|turns| turns < 1_000), "{found:?}");
+        });
+        machine.join().expect("it ends well");
     }
 
     #[test]

@@ -125,6 +125,8 @@ pub(crate) struct Machine {
     pub(crate) drives: Cell<bool>,
     /// It has just got its P: the global queue and the timers come first.
     pub(crate) fresh: Cell<bool>,
+    /// Turns of the global queue and the hogs so far.
+    pub(crate) others: Cell<u32>,
     /// The last turn went to a timer ahead of the queue: the next one does not.
     pub(crate) jumped: Cell<bool>,
     /// When the last poll ended, in ticks of `events`, if somebody records and the machine has
@@ -189,6 +191,7 @@ impl Machine {
             stampable: Cell::new(0),
             drives: Cell::new(false),
             fresh: Cell::new(true),
+            others: Cell::new(0),
             jumped: Cell::new(false),
             last_stop: Cell::new(0),
             blocking_depth: Cell::new(0),
