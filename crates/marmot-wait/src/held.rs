@@ -21,6 +21,8 @@ use std::panic::Location;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
+use crate::Latch;
+
 /// So many bits of a holder's number are that of the goroutine in its runtime: with a million
 /// started a second they last for half a year. Those above tell the runtime, of which a lock's
 /// word has room for 16 bits: of more runtimes in one process some share a number.
@@ -102,7 +104,7 @@ pub struct Held {
     pub holder: Holder,
 }
 
-type Cell = Mutex<Held>;
+type Cell = Latch<Held>;
 
 /// The rows of the table. They are made once and used again, and never given back.
 struct Table {
@@ -144,29 +146,29 @@ impl Row {
         };
         // ORDERING: Relaxed, a count that publishes nothing.
         USED.fetch_add(1, Ordering::Relaxed);
-        let mut table = lock(&TABLE);
+        let mut table = table();
         if let Some(cell) = table.free.pop() {
-            *lock(cell) = fresh;
+            *cell.lock() = fresh;
             return Row(cell);
         }
-        let cell: &'static Cell = Box::leak(Box::new(Mutex::new(fresh)));
+        let cell: &'static Cell = Box::leak(Box::new(Latch::new(fresh)));
         table.rows.push(cell);
         Row(cell)
     }
 
     /// Says who holds the object from now on.
     pub fn set(&self, holder: Holder) {
-        lock(self.0).holder = holder;
+        self.0.lock().holder = holder;
     }
 }
 
 impl Drop for Row {
     fn drop(&mut self) {
-        *lock(self.0) = Held {
+        *self.0.lock() = Held {
             object: 0,
             holder: Holder::NONE,
         };
-        lock(&TABLE).free.push(self.0);
+        table().free.push(self.0);
         // ORDERING: Relaxed, as in `new`.
         USED.fetch_sub(1, Ordering::Relaxed);
     }
@@ -184,9 +186,9 @@ pub fn all() -> Vec<Held> {
     if USED.load(Ordering::Relaxed) == 0 {
         return Vec::new();
     }
-    let table = lock(&TABLE);
-    let mut held: Vec<Held> = table.rows.iter().map(|cell| *lock(cell)).collect();
-    drop(table);
+    // A copy, so that nobody who takes a row, with a line of waiters in hand, waits for us.
+    let rows = table().rows.clone();
+    let mut held: Vec<Held> = rows.into_iter().map(|cell| *cell.lock()).collect();
     held.sort_unstable_by_key(|held| held.object);
     let alone = held.chunk_by(|a, b| a.object == b.object);
     let alone = alone.filter(|rows| rows.len() == 1).flatten();
@@ -206,8 +208,8 @@ pub fn of(object: usize) -> Holder {
 }
 
 /// Nothing that can panic runs under these locks.
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+fn table() -> MutexGuard<'static, Table> {
+    TABLE.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 #[cfg(test)]
