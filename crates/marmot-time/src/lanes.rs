@@ -13,7 +13,7 @@
 //! finds nothing.
 //!
 //! A lane's deadline cell says when the lane is to be served: at its earliest deadline, or a
-//! little later if many follow closely ([`coalesce`](crate::coalesce)). It may be too early after a
+//! little later if many follow closely (`coalesce.rs`). It may be too early after a
 //! timer was taken back (*loose*), so that making and taking back one timer after the other
 //! writes nothing that others read; whoever wants to sleep on it tightens it first.
 //!
