@@ -212,7 +212,7 @@ fn table() -> MutexGuard<'static, Table> {
     TABLE.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-#[cfg(test)]
+#[cfg(all(test, not(marmot_loom)))]
 mod tests {
     use super::{Holder, Row, all, of};
 
