@@ -1,8 +1,8 @@
 //! What the lines of waiters of this crate have in common.
 //!
 //! Each primitive keeps an atomic word for its fast paths and a line behind an inner lock
-//! for those who wait. Under that lock nothing foreign runs: a waker is cloned before the
-//! lock is taken, and called or dropped after it is released.
+//! for those who wait. Under that lock nothing foreign runs: a waker is cloned, called and dropped
+//! outside of it ([`Fresh`]).
 
 use std::panic::Location;
 use std::ptr;

@@ -63,20 +63,8 @@ pub(crate) fn fence_in_models() {
     fence(Ordering::SeqCst);
 }
 
-/// Waits a little for somebody who will be done soon, longer from turn to turn.
 #[cfg(not(marmot_loom))]
-pub(crate) fn pause(turn: u32) {
-    /// Turns in the processor's pause instruction: about a microsecond.
-    const SPIN: u32 = 40;
-    /// From then on, turns that offer the core: the other has lost its own.
-    const YIELD: u32 = 80;
-
-    match turn {
-        0..SPIN => std::hint::spin_loop(),
-        SPIN..YIELD => std::thread::yield_now(),
-        _ => std::thread::sleep(std::time::Duration::from_micros(50)),
-    }
-}
+pub(crate) use marmot_wait::pause;
 
 #[cfg(marmot_loom)]
 pub(crate) fn pause(_: u32) {

@@ -109,27 +109,39 @@ impl<T> Latch<T> {
     }
 }
 
+/// Waits a little for somebody who will be done soon, longer from turn to turn: in the processor's
+/// pause instruction for about a microsecond, then by offering the core, since the other has lost
+/// its own, then asleep.
+///
+/// # Examples
+///
+/// ```
+/// let mut turn = 0;
+/// while turn < 3 {
+///     marmot_wait::pause(turn);
+///     turn += 1;
+/// }
+/// ```
+pub fn pause(turn: u32) {
+    /// Turns in the pause instruction: longer than what is done inside of a latch.
+    const SPIN: u32 = 40;
+    /// From then on, turns that offer the core.
+    const YIELD: u32 = 80;
+
+    match turn {
+        0..SPIN => std::hint::spin_loop(),
+        SPIN..YIELD => std::thread::yield_now(),
+        _ => std::thread::sleep(std::time::Duration::from_micros(50)),
+    }
+}
+
 /// Lets whoever holds it go on, until it looks free.
 #[cfg(not(all(test, marmot_loom)))]
 fn pause_while(held: &AtomicBool) {
-    use std::time::Duration;
-
-    /// Turns in the processor's pause instruction: about a microsecond, longer than what is
-    /// done inside.
-    const SPIN: u32 = 40;
-    /// From then on, turns that offer the core: the holder has lost its own.
-    const YIELD: u32 = 80;
-
     let mut turn = 0;
     // ORDERING: Relaxed, only a hint that it is worth trying; whoever takes it acquires.
     while held.load(Ordering::Relaxed) {
-        if turn < SPIN {
-            std::hint::spin_loop();
-        } else if turn < YIELD {
-            std::thread::yield_now();
-        } else {
-            std::thread::sleep(Duration::from_micros(50));
-        }
+        pause(turn);
         turn += 1;
     }
 }

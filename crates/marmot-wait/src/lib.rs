@@ -34,7 +34,7 @@ mod runner;
 mod wake_list;
 
 pub use goexit::Goexit;
-pub use latch::{Latch, LatchGuard};
+pub use latch::{Latch, LatchGuard, pause};
 pub use note::Note;
 pub use queue::{Key, WaitQueue};
 pub use reason::WaitReason;
