@@ -90,7 +90,7 @@ impl Program {
         command
     }
 
-    /// The command that serves: `echo` or `http`.
+    /// The command that serves: `echo`, `work` or `http`.
     #[must_use]
     pub fn serve(&self, kind: &str, workers: usize) -> Command {
         let mut command = Command::new(&self.path);

@@ -23,6 +23,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use benches::args::Args;
+use benches::args::usage::Target;
 use benches::go;
 use benches::measure::machine;
 use benches::measure::process::Status;
@@ -318,7 +319,7 @@ fn case(case: &Case, workers: usize, args: &Args, go: Option<&go::Program>) -> O
 
 #[expect(clippy::print_stdout, reason = "the table is what the program is for")]
 fn main() {
-    let args = Args::of_process();
+    let args = Args::of_process(&Target::new("hogs", CASES.map(|case| case.name)));
     if let Some(task) = &args.child {
         return be_child(task);
     }

@@ -18,6 +18,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Instant;
 
 use benches::args::Args;
+use benches::args::usage::Target;
 use benches::countdown::Countdown;
 use benches::measure::machine;
 use benches::measure::process::Status;
@@ -323,7 +324,7 @@ fn case(case: &Case, args: &Args) -> bool {
 
 #[expect(clippy::print_stdout, reason = "the table is what the program is for")]
 fn main() {
-    let args = Args::of_process();
+    let args = Args::of_process(&Target::new("memory", CASES.map(|case| case.name)));
     if let Some(task) = &args.child {
         return be_child(task);
     }

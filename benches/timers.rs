@@ -20,6 +20,7 @@ use std::task::Poll;
 use std::time::{Duration, Instant};
 
 use benches::args::Args;
+use benches::args::usage::Target;
 use benches::contest::{Contest, Entrant, Laps};
 use benches::countdown::Countdown;
 use benches::measure::cost::Cost;
@@ -393,7 +394,10 @@ fn late(args: &Args) {
 }
 
 fn main() {
-    let args = Args::of_process();
+    let made = made_and_taken_back();
+    let rows = made.iter().map(|contest| contest.name);
+    let rows = rows.chain(CASES.iter().map(|case| case.name));
+    let args = Args::of_process(&Target::new("timers", rows));
     match &args.child {
         Some(task)
             if CASES
@@ -404,7 +408,7 @@ fn main() {
         }
         _ => {
             let scratch = Path::new(env!("CARGO_TARGET_TMPDIR"));
-            interleaved::main("timers", &made_and_taken_back(), scratch);
+            interleaved::run(&args, "timers", &made, scratch);
             if args.child.is_none() {
                 late(&args);
             }

@@ -50,7 +50,7 @@ func main() {
 	name := flag.String("row", "", "only this row")
 	laps := flag.Int("laps", 0, "laps to measure; 0: the row's own number")
 	procs := flag.Int("procs", 0, "GOMAXPROCS; 0: 1 and then 2")
-	kind := flag.String("serve", "", "instead of rows, a server until stdin ends: echo or http")
+	kind := flag.String("serve", "", "instead of rows, a server until stdin ends: echo, work or http")
 	load := flag.String("hogs", "", "instead of rows, a ticker beside hogs: nothing, block or burn")
 	clock := flag.String("timers", "", "instead of rows, how late timers are: sleepers, short_sleeps or ticker")
 	tasks := flag.Int("tasks", 4, "how many hogs or timers")

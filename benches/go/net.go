@@ -1,6 +1,7 @@
 package main
 
 import (
+	"encoding/binary"
 	"fmt"
 	"io"
 	"net"
@@ -16,7 +17,9 @@ func serve(kind string) {
 	}
 	switch kind {
 	case "echo":
-		go echoes(listener)
+		go echoes(listener, func([]byte) {})
+	case "work":
+		go echoes(listener, turnOver)
 	case "http":
 		go greetings(listener)
 	default:
@@ -27,18 +30,19 @@ func serve(kind string) {
 	os.Exit(0)
 }
 
-// echoes starts a goroutine for each connection; Go sends small packets at once by default.
-func echoes(listener net.Listener) {
+// echoes starts a goroutine for each connection; answer makes the answer of a request, in its
+// place. Go sends small packets at once by default.
+func echoes(listener net.Listener, answer func([]byte)) {
 	for {
 		conn, err := listener.Accept()
 		if err != nil {
 			panic(err)
 		}
-		go echo(conn)
+		go echo(conn, answer)
 	}
 }
 
-func echo(conn net.Conn) {
+func echo(conn net.Conn, answer func([]byte)) {
 	defer conn.Close()
 	buffer := make([]byte, 1024)
 	for {
@@ -46,10 +50,21 @@ func echo(conn net.Conn) {
 		if err != nil {
 			return
 		}
+		answer(buffer[:some])
 		if _, err := conn.Write(buffer[:some]); err != nil {
 			return
 		}
 	}
+}
+
+// turnOver turns a number over as often as the request says, like work.rs of the other servers.
+func turnOver(request []byte) {
+	turns := binary.LittleEndian.Uint32(request)
+	number := binary.LittleEndian.Uint64(request[4:])
+	for range turns {
+		number = (number ^ number>>32) * 0x9E3779B97F4A7C15
+	}
+	binary.LittleEndian.PutUint64(request[4:], number)
 }
 
 func greetings(listener net.Listener) {

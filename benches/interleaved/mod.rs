@@ -19,6 +19,7 @@ use std::env;
 use std::path::Path;
 
 use crate::args::Args;
+use crate::args::usage::Target;
 use crate::contest::Contest;
 use crate::go;
 use crate::measure::{heap, line, machine, watchdog};
@@ -26,9 +27,15 @@ use crate::table;
 
 /// The whole program of a target: `area` is the first part of its rows' names, and Go's
 /// program is built in `scratch`.
-#[expect(clippy::print_stdout, reason = "the table is what the program is for")]
 pub fn main(area: &str, contests: &[Contest], scratch: &Path) {
-    let args = Args::of_process();
+    let rows = contests.iter().map(|contest| contest.name);
+    let args = Args::of_process(&Target::new(area, rows));
+    run(&args, area, contests, scratch);
+}
+
+/// The same, for a target that has other rows too and knows what was asked for.
+#[expect(clippy::print_stdout, reason = "the table is what the program is for")]
+pub fn run(args: &Args, area: &str, contests: &[Contest], scratch: &Path) {
     if args.no_trim && !heap::keep_freed_memory() {
         eprintln!("--no-trim: this C library has no such setting");
     }
@@ -44,15 +51,15 @@ pub fn main(area: &str, contests: &[Contest], scratch: &Path) {
     }
     watchdog::start();
     if !args.bench {
-        return once(&wanted, &args);
+        return once(&wanted, args);
     }
     let go = go::Program::build(scratch);
     let groups: Vec<_> = wanted
         .iter()
-        .flat_map(|contest| rounds::measure(contest, go.as_ref(), &args))
+        .flat_map(|contest| rounds::measure(contest, go.as_ref(), args))
         .collect();
     println!("{}", machine::describe());
-    println!("{}", conditions(&args));
+    println!("{}", conditions(args));
     println!("{}", table::render(&groups));
 }
 

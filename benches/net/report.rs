@@ -33,8 +33,10 @@ pub(crate) fn all(args: &Args) {
     println!(
         "One client process, one request at a time on each connection; {} rounds, medians. In \
          brackets, with the ratio taken within a round: how many times as many requests {OURS} \
-         does in the same time, and how many times as much processor time it takes for one.\n",
-        args.rounds
+         does in the same time, how many times as long its p99 is, and how many times as much \
+         processor time it takes for one. A microsecond of work is {:.1} turns.\n",
+        args.rounds,
+        *rig::TURNS_PER_US
     );
     println!(
         "| row | workers | peer | requests/s | p50 us | p99 us | p99.9 us | server CPU us/request |"
@@ -93,11 +95,12 @@ fn render(row: &Row, workers: usize, line: &Line, lines: &[Line]) -> String {
         return format!("{head} n/a | | | | |");
     }
     format!(
-        "{head} {:.0} ({:.2}) | {:.0} | {:.0} | {:.0} | {:.2} ({:.2}) |",
+        "{head} {:.0} ({:.2}) | {:.0} | {:.0} ({:.2}) | {:.0} | {:.2} ({:.2}) |",
         middle(|figures| figures.rate),
         median(&ratios(line, lines, |figures| figures.rate)),
         middle(|figures| figures.p50_us),
         middle(|figures| figures.p99_us),
+        median(&ratios(line, lines, |figures| figures.p99_us)),
         middle(|figures| figures.p999_us),
         middle(|figures| figures.cpu_us),
         median(&ratios(line, lines, |figures| figures.cpu_us)),

@@ -1,13 +1,14 @@
 //! The processes: a server and the client, started and ended for each measurement.
 //!
 //! ```text
-//!   --child serve KIND PEER WORKERS                       prints its port; ends with stdin
-//!   --child load KIND PORT PID CONNS WARM_UP_MS TIME_MS   prints its figures, and ends
+//!   --child serve KIND PEER WORKERS                             prints its port; ends with stdin
+//!   --child load ROW PORT PID TURNS_PER_US WARM_UP_MS TIME_MS   prints its figures, and ends
 //! ```
 
 use std::env;
 use std::io::{BufRead, BufReader, Read};
 use std::process::{self, Child, Command, Stdio};
+use std::sync::LazyLock;
 use std::time::Duration;
 
 use benches::args::Args;
@@ -17,11 +18,14 @@ use benches::measure::limits;
 use crate::client::{self, Figures, Load};
 use crate::conns;
 use crate::plan::{Kind, Row};
-use crate::servers;
+use crate::{servers, work};
 
 /// How long servers are warmed up and measured, at scale 1.
 const WARM_UP: Duration = Duration::from_millis(150);
 const TIME: Duration = Duration::from_millis(500);
+
+/// What a microsecond of work is, for all who are measured.
+pub(crate) static TURNS_PER_US: LazyLock<f64> = LazyLock::new(work::turns_per_us);
 
 /// A server; it ends when this is dropped.
 struct Server {
@@ -65,9 +69,9 @@ pub(crate) fn measure(
     let server = Server::start(command(peer, row.kind, workers, go)?)?;
     let ms = |time: Duration| time.mul_f64(args.scale).as_millis().to_string();
     let output = this_program()?
-        .args(["--child", "load", row.kind.word()])
+        .args(["--child", "load", row.name])
         .args([server.port.to_string(), server.process.id().to_string()])
-        .args([row.conns.to_string(), ms(WARM_UP), ms(TIME)])
+        .args([TURNS_PER_US.to_string(), ms(WARM_UP), ms(TIME)])
         .stderr(Stdio::inherit())
         .output()
         .ok()?;
@@ -95,12 +99,12 @@ pub(crate) fn be_child(task: &[String]) {
     let words: Vec<&str> = task.iter().map(String::as_str).collect();
     match words[..] {
         ["serve", kind, peer, workers] => serve(Kind::of(kind), peer, number(workers)),
-        ["load", kind, port, pid, conns, warm_up, time] => {
+        ["load", row, port, pid, turns_per_us, warm_up, time] => {
             let figures = client::run(Load {
-                kind: Kind::of(kind),
+                row: Row::of(row),
                 server: ([127, 0, 0, 1], number(port)).into(),
                 pid: number(pid),
-                conns: number(conns),
+                turns_per_us: number(turns_per_us),
                 warm_up: Duration::from_millis(number(warm_up)),
                 time: Duration::from_millis(number(time)),
             });

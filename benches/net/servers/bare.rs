@@ -7,7 +7,7 @@ use std::thread;
 use mio::net::{TcpListener, TcpStream};
 use mio::{Events, Interest, Poll, Token};
 
-use crate::conns::{BUFFER_BYTES, GREETING};
+use crate::conns::{self, BUFFER_BYTES, GREETING};
 use crate::plan::Kind;
 
 /// The token of the listener; connections have their place in the list.
@@ -73,7 +73,10 @@ fn go_on(conn: &mut TcpStream, kind: Kind, answer: &[u8]) -> io::Result<bool> {
     match conn.read(&mut buffer) {
         Ok(0) => return Ok(false),
         Ok(some) => match kind {
-            Kind::Echo => conn.write_all(&buffer[..some])?,
+            Kind::Echo | Kind::Work => {
+                conns::answer(kind, &mut buffer[..some]);
+                conn.write_all(&buffer[..some])?;
+            }
             Kind::Http => conn.write_all(answer)?,
         },
         Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}

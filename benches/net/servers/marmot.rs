@@ -12,7 +12,7 @@ use marmot::go;
 use marmot::net::{TcpListener, TcpStream};
 use marmot::runtime::Runtime;
 
-use crate::conns::{BUFFER_BYTES, GREETING};
+use crate::conns::{BUFFER_BYTES, GREETING, answer};
 use crate::plan::Kind;
 
 pub(crate) fn start(kind: Kind, workers: usize, listener: StdListener) {
@@ -26,7 +26,7 @@ pub(crate) fn start(kind: Kind, workers: usize, listener: StdListener) {
             let (stream, _) = listener.accept().await.expect("a connection");
             stream.set_nodelay(true).expect("an option of TCP");
             match kind {
-                Kind::Echo => drop(go!(echo(stream))),
+                Kind::Echo | Kind::Work => drop(go!(echo(stream, kind))),
                 Kind::Http => drop(go!(http(stream))),
             }
         }
@@ -35,12 +35,15 @@ pub(crate) fn start(kind: Kind, workers: usize, listener: StdListener) {
     std::mem::forget(runtime);
 }
 
-async fn echo(stream: TcpStream) -> io::Result<()> {
+async fn echo(stream: TcpStream, kind: Kind) -> io::Result<()> {
     let mut buffer = [0; BUFFER_BYTES];
     loop {
         match stream.read(&mut buffer).await? {
             0 => return Ok(()),
-            some => stream.write_all(&buffer[..some]).await?,
+            some => {
+                answer(kind, &mut buffer[..some]);
+                stream.write_all(&buffer[..some]).await?;
+            }
         }
     }
 }

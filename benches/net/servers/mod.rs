@@ -16,7 +16,7 @@ pub(crate) fn start(peer: &str, kind: Kind, workers: usize, listener: TcpListene
         plan::OURS => marmot::start(kind, workers, listener),
         plan::BARE => bare::start(kind, listener),
         "tokio" => tokio::start(kind, workers, listener),
-        "smol" => smol::start(workers, listener),
+        "smol" => smol::start(kind, workers, listener),
         other => panic!("no peer {other}"),
     }
 }

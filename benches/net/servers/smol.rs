@@ -8,9 +8,10 @@ use futures::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use smol::net::{TcpListener, TcpStream};
 use smol::{Async, Executor};
 
-use crate::conns::BUFFER_BYTES;
+use crate::conns::{BUFFER_BYTES, answer};
+use crate::plan::Kind;
 
-pub(crate) fn start(workers: usize, listener: StdListener) {
+pub(crate) fn start(kind: Kind, workers: usize, listener: StdListener) {
     let executor: &'static Executor<'static> = Box::leak(Box::default());
     executor
         .spawn(async move {
@@ -18,7 +19,7 @@ pub(crate) fn start(workers: usize, listener: StdListener) {
             loop {
                 let (stream, _) = listener.accept().await.expect("a connection");
                 stream.set_nodelay(true).expect("an option of TCP");
-                executor.spawn(echo(stream)).detach();
+                executor.spawn(echo(stream, kind)).detach();
             }
         })
         .detach();
@@ -27,12 +28,15 @@ pub(crate) fn start(workers: usize, listener: StdListener) {
     }
 }
 
-async fn echo(mut stream: TcpStream) -> io::Result<()> {
+async fn echo(mut stream: TcpStream, kind: Kind) -> io::Result<()> {
     let mut buffer = [0; BUFFER_BYTES];
     loop {
         match stream.read(&mut buffer).await? {
             0 => return Ok(()),
-            some => stream.write_all(&buffer[..some]).await?,
+            some => {
+                answer(kind, &mut buffer[..some]);
+                stream.write_all(&buffer[..some]).await?;
+            }
         }
     }
 }

@@ -13,7 +13,7 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::runtime::Builder;
 
-use crate::conns::{BUFFER_BYTES, GREETING};
+use crate::conns::{BUFFER_BYTES, GREETING, answer};
 use crate::plan::Kind;
 
 pub(crate) fn start(kind: Kind, workers: usize, listener: StdListener) {
@@ -29,7 +29,7 @@ pub(crate) fn start(kind: Kind, workers: usize, listener: StdListener) {
             let (stream, _) = listener.accept().await.expect("a connection");
             stream.set_nodelay(true).expect("an option of TCP");
             match kind {
-                Kind::Echo => drop(tokio::spawn(echo(stream))),
+                Kind::Echo | Kind::Work => drop(tokio::spawn(echo(stream, kind))),
                 Kind::Http => drop(tokio::spawn(http(stream))),
             }
         }
@@ -38,12 +38,15 @@ pub(crate) fn start(kind: Kind, workers: usize, listener: StdListener) {
     std::mem::forget(runtime);
 }
 
-async fn echo(mut stream: TcpStream) -> io::Result<()> {
+async fn echo(mut stream: TcpStream, kind: Kind) -> io::Result<()> {
     let mut buffer = [0; BUFFER_BYTES];
     loop {
         match stream.read(&mut buffer).await? {
             0 => return Ok(()),
-            some => stream.write_all(&buffer[..some]).await?,
+            some => {
+                answer(kind, &mut buffer[..some]);
+                stream.write_all(&buffer[..some]).await?;
+            }
         }
     }
 }
