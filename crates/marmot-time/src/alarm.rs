@@ -117,7 +117,8 @@ impl Alarm {
         drop(old);
         let Some(value) = taken else {
             budget::refund();
-            note::set(WaitReason::Timer, Arc::as_ptr(self) as usize, caller);
+            // As in Go, where it is a receive from the timer's channel.
+            note::set(WaitReason::ChanReceive, Arc::as_ptr(self) as usize, caller);
             return Poll::Pending;
         };
         Poll::Ready(value)

@@ -203,16 +203,19 @@ fn a_reset_wakes_one_who_waits_on_a_stopped_timer() {
 }
 
 #[test]
-fn who_waits_for_a_timer_says_so() {
-    let timer = Timer::new(LONG);
+fn who_waits_for_a_timer_or_a_ticker_receives_as_in_go() {
+    let (timer, ticker) = (Timer::new(LONG), Ticker::new(LONG));
     let line = line!() + 1;
-    let mut receive = ByHand::new(timer.recv());
-    note::clear();
-    receive.expect_pending();
-    let said = note::take();
-    assert_eq!(said.reason, WaitReason::Timer);
-    assert_ne!(said.object, 0);
-    assert_eq!(said.place.map(|place| place.line()), Some(line));
+    let receives = [timer.recv(), ticker.recv()];
+    let told = receives.map(|receive| {
+        note::clear();
+        ByHand::new(receive).expect_pending();
+        let said = note::take();
+        assert_eq!(said.reason, WaitReason::ChanReceive);
+        assert_eq!(said.place.map(|place| place.line()), Some(line));
+        said.object
+    });
+    assert!(told[0] != 0 && told[1] != 0 && told[0] != told[1]);
 }
 
 #[test]

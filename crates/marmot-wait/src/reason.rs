@@ -30,7 +30,7 @@ reasons! {
     Foreign = "foreign future",
     /// The budget of operations is spent, or the goroutine yielded: it wants to go on.
     Yield = "runnable",
-    /// A receive from a channel.
+    /// A receive from a channel, a timer or a ticker.
     ChanReceive = "chan receive",
     /// A receive from a channel that is nil.
     ChanReceiveNil = "chan receive (nil chan)",
@@ -46,7 +46,7 @@ reasons! {
     SelectNoCases = "select (no cases)",
     /// A sleep.
     Sleep = "sleep",
-    /// A timer, a ticker or a timeout.
+    /// A timeout of something that says nothing itself.
     Timer = "timer",
     /// A socket, a pipe or another descriptor.
     IoWait = "IO wait",

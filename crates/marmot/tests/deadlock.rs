@@ -89,10 +89,31 @@ fn a_goroutine_that_waits_for_the_rest_of_a_larger_program_is_no_deadlock() {
 
 #[test]
 fn a_timer_is_no_deadlock() {
+    for kind in 0..4 {
+        let (rt, told) = suspicious(Deadlock::Fatal);
+        let hour = secs(3600);
+        drop(rt.spawn(async move {
+            match kind {
+                0 => sleep(hour).await,
+                1 => drop(Timer::new(hour).recv().await),
+                2 => drop(Ticker::new(hour).recv().await),
+                _ => drop(after(hour).recv().await),
+            }
+        }));
+        all_wait(rt.handle(), 1);
+        nothing_is_told(&told);
+    }
+}
+
+#[test]
+fn a_timer_that_was_stopped_is_a_deadlock_for_those_who_receive_from_it() {
     let (rt, told) = suspicious(Deadlock::Fatal);
-    drop(rt.spawn(sleep(secs(3600))));
-    all_wait(rt.handle(), 1);
-    nothing_is_told(&told);
+    drop(rt.spawn(async {
+        let timer = Timer::new(secs(3600));
+        timer.stop();
+        timer.recv().await;
+    }));
+    assert!(is_told(&told).contains("[chan receive]"));
 }
 
 #[test]

@@ -92,6 +92,25 @@ fn the_text_is_in_gos_layout() {
 }
 
 #[test]
+fn who_waits_for_a_time_waits_in_gos_words() {
+    let words = ["chan receive", "chan receive", "chan receive", "sleep"];
+    for (kind, words) in words.into_iter().enumerate() {
+        let rt = two_procs();
+        let hour = secs(3600);
+        drop(rt.spawn(async move {
+            match kind {
+                0 => drop(Timer::new(hour).recv().await),
+                1 => drop(Ticker::new(hour).recv().await),
+                2 => drop(after(hour).recv().await),
+                _ => sleep(hour).await,
+            }
+        }));
+        let g = one(&rt, "it waits", |g| g.state == GoroutineState::Waiting);
+        assert_eq!(g.reason.as_str(), words);
+    }
+}
+
+#[test]
 fn the_main_goroutine_was_created_by_nobody() {
     let text = within(LATE, || {
         let rt = two_procs();
