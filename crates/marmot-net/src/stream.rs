@@ -12,6 +12,10 @@ use crate::socket::Socket;
 
 /// A descriptor through which bytes go both ways.
 pub(crate) trait Bytes: Descriptor + Send + Sync + 'static {
+    /// Whether a read that stopped short has taken all there was. It has not where it stops
+    /// behind bytes that came with descriptors, whatever follows them; and no event tells of these.
+    const SHORT_TAKES_ALL: bool;
+
     fn read(&self, buf: &mut [u8]) -> io::Result<usize>;
     fn fill(&self, spare: &mut Spare<'_>) -> io::Result<usize>;
     fn read_vectored(&self, bufs: &mut [IoSliceMut<'_>]) -> io::Result<usize>;
@@ -21,8 +25,10 @@ pub(crate) trait Bytes: Descriptor + Send + Sync + 'static {
 }
 
 macro_rules! bytes {
-    ($($name:ty),*) => {$(
+    ($name:ty, SHORT_TAKES_ALL = $all:literal) => {
         impl Bytes for $name {
+            const SHORT_TAKES_ALL: bool = $all;
+
             #[inline]
             fn read(&self, buf: &mut [u8]) -> io::Result<usize> {
                 calls::read(self, buf)
@@ -47,11 +53,11 @@ macro_rules! bytes {
                 <$name>::shutdown(self, how)
             }
         }
-    )*};
+    };
 }
-bytes!(sockets::TcpStream);
+bytes!(sockets::TcpStream, SHORT_TAKES_ALL = true);
 #[cfg(unix)]
-bytes!(sockets::UnixStream);
+bytes!(sockets::UnixStream, SHORT_TAKES_ALL = false);
 
 #[cfg(any(target_os = "linux", target_os = "android"))]
 mod calls {
@@ -119,17 +125,26 @@ mod calls {
 impl<T: Bytes> Socket<T> {
     #[inline]
     fn read_some(&self, io: &T, buf: &mut [u8]) -> io::Result<usize> {
-        let read = self
-            .evented()
-            .try_some(Direction::Read, buf.len(), |_| io.read(buf));
-        self.not_our_end(read)
+        self.read_with(io, buf.len(), |io| io.read(buf))
     }
 
     #[inline]
     fn fill_some(&self, io: &T, spare: &mut Spare<'_>) -> io::Result<usize> {
-        let read = self
-            .evented()
-            .try_some(Direction::Read, spare.len(), |_| io.fill(spare));
+        self.read_with(io, spare.len(), |io| io.fill(spare))
+    }
+
+    #[inline]
+    fn read_with(
+        &self,
+        io: &T,
+        len: usize,
+        read: impl FnOnce(&T) -> io::Result<usize>,
+    ) -> io::Result<usize> {
+        let read = if T::SHORT_TAKES_ALL {
+            self.evented().try_some(Direction::Read, len, read)
+        } else {
+            read(io)
+        };
         self.not_our_end(read)
     }
 
@@ -150,10 +165,7 @@ impl<T: Bytes> Socket<T> {
 
     fn read_some_vectored(&self, io: &T, bufs: &mut [IoSliceMut<'_>]) -> io::Result<usize> {
         let len = bufs.iter().map(|buf| buf.len()).sum();
-        let read = self
-            .evented()
-            .try_some(Direction::Read, len, |_| io.read_vectored(bufs));
-        self.not_our_end(read)
+        self.read_with(io, len, |io| io.read_vectored(bufs))
     }
 
     fn write_some_vectored(&self, io: &T, bufs: &[IoSlice<'_>]) -> io::Result<usize> {

@@ -176,6 +176,32 @@ mod unix {
         });
     }
 
+    /// The system ends a read there, and tells nobody again of what is behind.
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn bytes_behind_those_that_came_with_a_descriptor_are_read_too() {
+        use rustix::net::{SendAncillaryBuffer, SendAncillaryMessage, SendFlags, sendmsg};
+        use std::io::IoSlice;
+        use std::mem::MaybeUninit;
+        use std::os::fd::AsFd;
+
+        everywhere(|_| async move {
+            let (near, far) = UnixStream::pair().expect("a pair");
+            let mut buf = [0; 64];
+            for round in 0..3 {
+                let passed = [far.as_fd()];
+                let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(1))];
+                let mut along = SendAncillaryBuffer::new(&mut space);
+                assert!(along.push(SendAncillaryMessage::ScmRights(&passed)));
+                let sent = sendmsg(&far, &[IoSlice::new(b"a")], &mut along, SendFlags::empty());
+                assert_eq!(sent, Ok(1));
+                far.write_all(b"bc").await.expect("room");
+                assert_eq!(near.read(&mut buf).await.expect("bytes"), 1, "{round}");
+                assert_eq!(near.read(&mut buf).await.expect("bytes"), 2, "{round}");
+            }
+        });
+    }
+
     #[test]
     fn closing_a_listener_ends_an_accept_that_waits() {
         everywhere(|spawner: Spawner| async move {

@@ -252,6 +252,9 @@ impl<T: Descriptor> Evented<T> {
     /// One try of a *stream* to move up to `len` bytes, to be made inside of an attempt: if
     /// it moved fewer, the next wait does not have to try in vain before it waits.
     ///
+    /// Not for what may stop short with more behind, of which no event would tell: terminals, which
+    /// give a line at a time, and sockets through which descriptors are passed.
+    ///
     /// # Errors
     ///
     /// Those of `attempt`.
