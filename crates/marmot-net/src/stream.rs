@@ -1,8 +1,9 @@
 //! Reading and writing a connection: the same for TCP and Unix.
 
 use std::future::Future;
-use std::io::{self, IoSlice, IoSliceMut, Read, Write};
+use std::io::{self, IoSlice, IoSliceMut, Read};
 use std::net::Shutdown;
+use std::ops::{Deref, Range};
 use std::panic::Location;
 use std::task::{Context, Poll};
 
@@ -46,8 +47,7 @@ macro_rules! bytes {
                 calls::write(self, buf)
             }
             fn write_vectored(&self, bufs: &[IoSlice<'_>]) -> io::Result<usize> {
-                let mut io = self;
-                Write::write_vectored(&mut io, bufs)
+                calls::write_vectored(self, bufs)
             }
             fn shutdown(&self, how: Shutdown) -> io::Result<()> {
                 <$name>::shutdown(self, how)
@@ -61,14 +61,14 @@ bytes!(sockets::UnixStream, SHORT_TAKES_ALL = false);
 
 #[cfg(any(target_os = "linux", target_os = "android"))]
 mod calls {
-    //! The three calls that requests are made of, straight to the kernel: libc's are points at which a
+    //! The calls that requests are made of, straight to the kernel: libc's are points at which a
     //! thread may be cancelled, and say so before and after with two locked instructions each.
 
-    use std::io;
+    use std::io::{self, IoSlice};
     use std::os::fd::AsFd;
 
     use marmot_netpoll::Spare;
-    use rustix::net::{RecvFlags, SendFlags, recv, send};
+    use rustix::net::{RecvFlags, SendAncillaryBuffer, SendFlags, recv, send, sendmsg};
 
     #[inline]
     pub(super) fn read(io: &impl AsFd, buf: &mut [u8]) -> io::Result<usize> {
@@ -86,13 +86,19 @@ mod calls {
     pub(super) fn write(io: &impl AsFd, buf: &[u8]) -> io::Result<usize> {
         Ok(send(io, buf, SendFlags::NOSIGNAL)?)
     }
+
+    /// As [`write`]: `writev` could not say that it wants no signal.
+    pub(super) fn write_vectored(io: &impl AsFd, bufs: &[IoSlice<'_>]) -> io::Result<usize> {
+        let mut nothing = SendAncillaryBuffer::default();
+        Ok(sendmsg(io, bufs, &mut nothing, SendFlags::NOSIGNAL)?)
+    }
 }
 
 #[cfg(not(any(target_os = "linux", target_os = "android")))]
 mod calls {
     //! The same through mio, which on some systems has to know of each.
 
-    use std::io::{self, Read, Write};
+    use std::io::{self, IoSlice, Read, Write};
 
     use marmot_netpoll::Spare;
 
@@ -119,6 +125,25 @@ mod calls {
         let mut io = io;
         io.write(buf)
     }
+
+    pub(super) fn write_vectored<T>(io: &T, bufs: &[IoSlice<'_>]) -> io::Result<usize>
+    where
+        for<'a> &'a T: Write,
+    {
+        let mut io = io;
+        io.write_vectored(bufs)
+    }
+}
+
+/// A call of the system takes no more buffers than this (`IOV_MAX` on Linux and most others).
+const MOST_BUFFERS: usize = 1024;
+
+/// Which of many buffers are offered to one call: as many as it takes, since that it moves less than
+/// it was offered means that it would block; and not only empty ones, since zero means the end.
+fn offered<B: Deref<Target = [u8]>>(bufs: &[B]) -> Range<usize> {
+    let full = bufs.iter().position(|buf| !buf.is_empty());
+    let first = full.unwrap_or(bufs.len());
+    first..bufs.len().min(first.saturating_add(MOST_BUFFERS))
 }
 
 /// An empty buffer is done at once everywhere: nothing has to be ready for it.
@@ -150,7 +175,7 @@ impl<T: Bytes> Socket<T> {
 
     /// An end that our own `close` has made is none: the next look tells of the closing.
     #[inline]
-    fn not_our_end(&self, read: io::Result<usize>) -> io::Result<usize> {
+    pub(crate) fn not_our_end(&self, read: io::Result<usize>) -> io::Result<usize> {
         if matches!(read, Ok(0)) && self.evented().is_closed() {
             return Err(io::ErrorKind::Interrupted.into());
         }
@@ -164,11 +189,14 @@ impl<T: Bytes> Socket<T> {
     }
 
     fn read_some_vectored(&self, io: &T, bufs: &mut [IoSliceMut<'_>]) -> io::Result<usize> {
+        let offered = offered(bufs);
+        let bufs = &mut bufs[offered];
         let len = bufs.iter().map(|buf| buf.len()).sum();
         self.read_with(io, len, |io| io.read_vectored(bufs))
     }
 
     fn write_some_vectored(&self, io: &T, bufs: &[IoSlice<'_>]) -> io::Result<usize> {
+        let bufs = &bufs[offered(bufs)];
         let len = bufs.iter().map(|buf| buf.len()).sum();
         self.evented()
             .try_some(Direction::Write, len, |_| io.write_vectored(bufs))
@@ -351,6 +379,9 @@ impl<T: Bytes> Socket<T> {
         cx: &mut Context<'_>,
         bufs: &mut [IoSliceMut<'_>],
     ) -> Poll<io::Result<usize>> {
+        if bufs.iter().all(|buf| buf.is_empty()) {
+            return Poll::Ready(Ok(0));
+        }
         self.evented()
             .poll_io(Direction::Read, cx, |io| self.read_some_vectored(io, bufs))
     }
@@ -370,6 +401,9 @@ impl<T: Bytes> Socket<T> {
         cx: &mut Context<'_>,
         bufs: &[IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
+        if bufs.iter().all(|buf| buf.is_empty()) {
+            return Poll::Ready(Ok(0));
+        }
         self.evented().poll_io(Direction::Write, cx, |io| {
             self.write_some_vectored(io, bufs)
         })

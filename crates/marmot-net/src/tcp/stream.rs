@@ -151,7 +151,15 @@ impl TcpStream {
         &'a self,
         buf: &'a mut [u8],
     ) -> impl Future<Output = io::Result<usize>> + Send + 'a {
-        self.socket.reading(move |io| io.peek(buf))
+        let place = Location::caller();
+        async move {
+            if buf.is_empty() {
+                return Ok(0);
+            }
+            let evented = self.socket.evented();
+            let attempt = |io: &sockets::TcpStream| self.socket.not_our_end(io.peek(buf));
+            evented.io_from(place, Direction::Read, attempt).await
+        }
     }
 
     /// Our address.

@@ -5,6 +5,7 @@
 
 #![cfg(unix)]
 
+mod broken_pipe;
 mod crowd;
 mod exhausted;
 mod listeners;
