@@ -7,7 +7,7 @@ use std::os::unix::process::ExitStatusExt;
 use std::process::Command;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, Waker};
 
 use marmot_netpoll::Poller;
 use marmot_os::signal::{self, Signal};
@@ -389,6 +389,36 @@ fn all_who_wait_for_ctrl_c_get_it_and_one_that_nobody_waits_for_is_kept() {
         return;
     }
     run_again("all_who_wait_for_ctrl_c_get_it_and_one_that_nobody_waits_for_is_kept");
+}
+
+#[test]
+fn a_ctrl_c_that_comes_before_the_one_before_was_noticed_is_one_of_its_own() {
+    if is_child() {
+        let poll = |future: &mut signal::CtrlC| {
+            let polled = std::pin::Pin::new(future).poll(&mut Context::from_waker(Waker::noop()));
+            matches!(polled, Poll::Ready(Ok(())))
+        };
+        // One that waits, and is woken, and has not been polled since.
+        let woken = || {
+            let mut future = signal::ctrl_c();
+            assert!(!poll(&mut future));
+            raise(Signal::INT);
+            until(PATIENCE, "it was woken", || {
+                round(&signal::ctrl_c()) > round(&future)
+            });
+            future
+        };
+        let (mut first, mut second) = (woken(), woken());
+        assert!(poll(&mut first) && poll(&mut second));
+        drop((first, second));
+        let (first, mut second) = (woken(), woken());
+        drop(first);
+        assert!(poll(&mut second));
+        block_on(signal::ctrl_c()).expect("that of the first is kept");
+        assert!(!poll(&mut signal::ctrl_c()), "each was had once");
+        return;
+    }
+    run_again("a_ctrl_c_that_comes_before_the_one_before_was_noticed_is_one_of_its_own");
 }
 
 #[test]

@@ -5,7 +5,10 @@
 //!   signal, nobody waits ────▶ kept: the next to be polled is ready
 //!   a woken one is dropped, and none of its round has been polled ──▶ kept
 //! ```
+//!
+//! The next round may begin before those of the last one have been polled: each is settled by itself.
 
+use std::collections::VecDeque;
 use std::future::Future;
 use std::io;
 use std::panic::Location;
@@ -24,12 +27,21 @@ struct Hub {
     ears: Option<Id>,
     /// A signal that nobody has had.
     kept: bool,
+    /// How many there have been.
     round: u64,
-    /// Woken in this round, and neither polled nor dropped since.
-    owed: usize,
-    /// One of this round has been polled.
-    had: bool,
+    /// Those that are not settled, the oldest first. Hardly ever more than one.
+    open: VecDeque<Round>,
     line: Option<WaitQueue<Waker>>,
+}
+
+/// A signal that woke somebody.
+#[derive(Debug)]
+struct Round {
+    number: u64,
+    /// Woken in it, and neither polled nor dropped since.
+    owed: usize,
+    /// One who has seen it has been polled.
+    had: bool,
 }
 
 /// No waker is called under this lock.
@@ -37,8 +49,7 @@ static HUB: Mutex<Hub> = Mutex::new(Hub {
     ears: None,
     kept: false,
     round: 0,
-    owed: 0,
-    had: false,
+    open: VecDeque::new(),
     line: None,
 });
 
@@ -49,6 +60,19 @@ impl Hub {
         match self.ears {
             Some(id) => table::listen_again(id, int),
             None => table::listen(int, Arc::new(Ears)).map(|id| self.ears = Some(id)),
+        }
+    }
+
+    /// One who has seen this round is polled (`had`), or dropped; the round may have `woken` it.
+    fn settle(&mut self, number: u64, woken: bool, had: bool) {
+        let found = self.open.iter().position(|round| round.number == number);
+        let Some(at) = found else { return };
+        let round = &mut self.open[at];
+        round.had |= had;
+        round.owed -= usize::from(woken);
+        if round.owed == 0 {
+            self.kept |= !round.had;
+            self.open.remove(at);
         }
     }
 }
@@ -73,8 +97,12 @@ impl Listener for Ears {
             hub.kept = true;
         } else {
             hub.round += 1;
-            hub.owed = owed.len();
-            hub.had = false;
+            let round = Round {
+                number: hub.round,
+                owed: owed.len(),
+                had: false,
+            };
+            hub.open.push_back(round);
         }
         drop(hub);
         owed.wake_all();
@@ -87,6 +115,7 @@ impl Listener for Ears {
 pub struct CtrlC {
     /// Why it can't be listened to.
     failed: Option<io::Error>,
+    /// How many rounds there had been when it was made: the next one is its own.
     round: u64,
     waits: Option<Key>,
     place: &'static Location<'static>,
@@ -142,10 +171,8 @@ impl Future for CtrlC {
         let waker = cx.waker().clone();
         let mut hub = lock();
         if hub.round != this.round {
-            if this.waits.take().is_some() {
-                hub.owed -= 1;
-            }
-            hub.had = true;
+            let woken = this.waits.take().is_some();
+            hub.settle(this.round + 1, woken, true);
             return Poll::Ready(Ok(()));
         }
         let line = hub.line.get_or_insert_default();
@@ -176,9 +203,6 @@ impl Drop for CtrlC {
             drop(waker);
             return;
         }
-        hub.owed -= 1;
-        if hub.owed == 0 && !hub.had {
-            hub.kept = true;
-        }
+        hub.settle(self.round + 1, true, false);
     }
 }
