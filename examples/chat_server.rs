@@ -39,8 +39,11 @@ async fn main() -> io::Result<()> {
     let (room, messages) = chan(0);
     go!(host(messages));
     for number in 1.. {
-        let (stream, _) = listener.accept().await?;
-        go!(guest(number, stream, room.clone()));
+        match listener.accept().await {
+            Ok((stream, _)) => drop(go!(guest(number, stream, room.clone()))),
+            // Too many guests, for instance: it has rested, and those who are here stay.
+            Err(error) => println!("accept: {error}"),
+        }
     }
     Ok(())
 }

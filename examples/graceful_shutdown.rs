@@ -30,11 +30,8 @@ pub(crate) async fn main() -> io::Result<()> {
         select! {
             accepted = listener.accept() => match accepted {
                 Ok((stream, _)) => connections.go(serve(stream, ctx.clone())),
-                Err(error) => {
-                    // Too many descriptors, perhaps: later there may be fewer.
-                    println!("not accepted: {error}");
-                    sleep(ms(10)).await;
-                }
+                // Too many connections, perhaps: it has rested, and later there may be fewer.
+                Err(error) => println!("accept: {error}"),
             },
             _ = ctx.done() => break,
         }
@@ -58,14 +55,17 @@ async fn serve(stream: TcpStream, ctx: Context) {
     let mut lines = BufReader::new(&stream).lines();
     loop {
         let line = select! {
-            Ok(Some(line)) = lines.next_line() => line,
+            read = lines.next_line() => match read {
+                Ok(Some(line)) => line,
+                // The client has gone. (A pattern that does not match would only take the arm out,
+                // and wait on for the end of `ctx`.)
+                _ => return,
+            },
             _ = ctx.done() => {
                 // Whether it still listens is all the same now.
                 let _gone = stream.write_all(b"good bye\n").await;
                 return;
             }
-            // The client has gone.
-            else => return,
         };
         sleep(ms(200)).await;
         if stream

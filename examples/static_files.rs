@@ -28,12 +28,15 @@ use marmot::signal::{self, Signal};
 
 /// So much is read at once, in bytes.
 const PIECE: usize = 64 * 1024;
+/// Who has not read his answer by then is cut off when the server ends.
+const GRACE: Duration = secs(5);
 
 #[marmot::main]
 pub(crate) async fn main() -> io::Result<()> {
     let args: Vec<String> = std::env::args().collect();
     let root = args.get(1).map_or(".", String::as_str);
-    let root: Arc<Path> = Path::new(root).into();
+    // Without links, so that one can tell what is below it.
+    let root: Arc<Path> = fs::canonicalize(root).await?.into();
     let addr = args.get(2).map_or("127.0.0.1:8080", String::as_str);
     let background = Context::background();
     let (ctx, _stop) = signal::notify_context(&background, &[Signal::INT, Signal::TERM]);
@@ -43,16 +46,19 @@ pub(crate) async fn main() -> io::Result<()> {
     let connections = WaitGroup::new();
     loop {
         select! {
-            Ok((stream, _)) = listener.accept() => {
-                connections.go(serve(stream, Arc::clone(&root), ctx.clone()));
-            }
+            accepted = listener.accept() => match accepted {
+                Ok((stream, _)) => connections.go(serve(stream, Arc::clone(&root), ctx.clone())),
+                // Too many connections, perhaps: it has rested, and later there may be fewer.
+                Err(error) => println!("accept: {error}"),
+            },
             _ = ctx.done() => break,
-            // Too many descriptors, perhaps: later there may be fewer.
-            else => sleep(ms(10)).await,
         }
     }
-    connections.wait().await;
-    println!("all have finished");
+    drop(listener);
+    match timeout(GRACE, connections.wait()).await {
+        Ok(()) => println!("all have finished"),
+        Err(_) => println!("some have not finished"),
+    }
     Ok(())
 }
 
@@ -88,7 +94,7 @@ async fn answer(root: &Path, request: &Request<Incoming>) -> Response<FileBody> 
     let Some(path) = path_below(root, request.uri().path()) else {
         return plain(StatusCode::BAD_REQUEST);
     };
-    match open(path).await {
+    match open(root, path).await {
         Ok((kind, body)) => {
             let mut found = Response::new(body);
             found
@@ -105,18 +111,28 @@ async fn answer(root: &Path, request: &Request<Incoming>) -> Response<FileBody> 
 }
 
 /// The file at this path, or the index of the directory there, and what kind of file it is.
-async fn open(mut path: PathBuf) -> io::Result<(&'static str, FileBody)> {
-    if fs::metadata(&path).await?.is_dir() {
+async fn open(root: &Path, mut path: PathBuf) -> io::Result<(&'static str, FileBody)> {
+    let mut real = resolve(root, &path).await?;
+    if fs::metadata(&real).await?.is_dir() {
         path.push("index.html");
+        real = resolve(root, &path).await?;
     }
-    let file = File::open(&path).await?;
-    let metadata = file.metadata().await?;
-    if !metadata.is_file() {
-        // A FIFO or a device has no length to announce.
+    if !fs::metadata(&real).await?.is_file() {
+        // A FIFO or a device: opening one may wait for somebody, and it has no length to announce.
         return Err(io::ErrorKind::PermissionDenied.into());
     }
-    let left = metadata.len();
+    let file = File::open(&real).await?;
+    let left = file.metadata().await?.len();
     Ok((content_type(&path), FileBody::File { file, left }))
+}
+
+/// Where this leads, if that is below `root`: a link may lead anywhere.
+async fn resolve(root: &Path, path: &Path) -> io::Result<PathBuf> {
+    let real = fs::canonicalize(path).await?;
+    match real.starts_with(root) {
+        true => Ok(real),
+        false => Err(io::ErrorKind::PermissionDenied.into()),
+    }
 }
 
 /// A path below `root`; `None` for one that leads out of it, or is none.

@@ -31,7 +31,14 @@ async fn main() -> io::Result<()> {
     let listener = TcpListener::bind(here.as_str()).await?;
     println!("listening on {}, for {there}", listener.local_addr()?);
     loop {
-        let (client, peer) = listener.accept().await?;
+        let (client, peer) = match listener.accept().await {
+            Ok(accepted) => accepted,
+            Err(error) => {
+                // Too many connections, for instance: it has rested, and those that are there go on.
+                println!("accept: {error}");
+                continue;
+            }
+        };
         go!([there], async move {
             match pass(client, &there, idle).await {
                 Ok((up, down)) => println!("{peer}: {up} bytes there, {down} back"),

@@ -196,6 +196,13 @@ fn a_directory_is_served_and_nothing_beside_it() {
     std::fs::write(root.join("public/index.html"), "<p>hello").expect("ours");
     std::fs::write(root.join("public/a dir/big.bin"), &big).expect("ours");
     let public = root.join("public");
+    let link = std::os::unix::fs::symlink::<&str, _>;
+    link("index.html", public.join("inside")).expect("ours");
+    link("../secret.txt", public.join("outside")).expect("ours");
+    link("../..", public.join("up")).expect("ours");
+    link("nowhere", public.join("dangling")).expect("ours");
+    let fifo = Command::new("mkfifo").arg(public.join("fifo")).status();
+    assert!(fifo.expect("it is part of every Unix").success());
     let mut server = Server::start(test, &[public.to_str().expect("plain"), "127.0.0.1:0"]);
 
     let mut client = BufReader::new(server.connect());
@@ -217,6 +224,12 @@ fn a_directory_is_served_and_nothing_beside_it() {
         ("GET /a%20dir/..%2f..%2f..%2fsecret.txt", 400),
         ("GET /%zz", 400),
         ("GET /%00", 400),
+        ("GET /inside", 200),
+        ("GET /outside", 403),
+        ("GET /up/", 403),
+        ("GET /dangling", 404),
+        // Nobody writes there, and nobody waits for it.
+        ("GET /fifo", 403),
     ] {
         assert_eq!(ask(&mut client, request).0, status, "{request}");
     }
@@ -226,6 +239,30 @@ fn a_directory_is_served_and_nothing_beside_it() {
     server.send(Signal::TERM);
     assert_eq!(client.read(&mut [0]).expect("its end"), 0);
     server.hear("all have finished");
+    assert_eq!(server.ends().code(), Some(0));
+    std::fs::remove_dir_all(&root).expect("ours");
+}
+
+#[test]
+fn an_answer_that_nobody_reads_does_not_hold_the_end_up() {
+    let test = "an_answer_that_nobody_reads_does_not_hold_the_end_up";
+    if is_child() {
+        let status = static_files::main();
+        unreachable!("main ends the process, not {status:?}");
+    }
+    let root = std::env::temp_dir().join(format!("marmot-unread-{}", std::process::id()));
+    std::fs::create_dir_all(&root).expect("a place for tests");
+    let file = std::fs::File::create(root.join("long")).expect("ours");
+    // More than all buffers on the way hold.
+    file.set_len(100_000_000).expect("room for a file of zeros");
+    let mut server = Server::start(test, &[root.to_str().expect("plain"), "127.0.0.1:0"]);
+    let mut client = server.connect();
+    client
+        .write_all(b"GET /long HTTP/1.1\r\nHost: test\r\n\r\n")
+        .expect("it reads");
+    client.read_exact(&mut [0; 1000]).expect("it begins");
+    server.send(Signal::TERM);
+    server.hear("some have not finished");
     assert_eq!(server.ends().code(), Some(0));
     std::fs::remove_dir_all(&root).expect("ours");
 }

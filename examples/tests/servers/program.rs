@@ -30,16 +30,37 @@ impl Program {
         more: fn(&mut Command) -> &mut Command,
     ) -> Program {
         let mut command = Command::new(path(name));
+        more(command.args(args));
+        Program::of(command)
+    }
+
+    /// One that may have only so many descriptors.
+    pub(crate) fn start_with_few(descriptors: u32, name: &str, args: &[&str]) -> Program {
+        let mut command = Command::new("sh");
         command
+            .arg("-c")
+            .arg(format!("ulimit -n {descriptors} && exec \"$0\" \"$@\""))
+            .arg(path(name))
             .args(args)
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped());
-        let mut process = more(&mut command).spawn().expect("the example starts");
+            // For the one that has its port from there.
+            .env("PORT", "0");
+        Program::of(command)
+    }
+
+    fn of(mut command: Command) -> Program {
+        command.stdin(Stdio::piped()).stdout(Stdio::piped());
+        let mut process = command.spawn().expect("the example starts");
         let stdout = process.stdout.take().expect("piped");
         Program {
             process,
             lines: BufReader::new(stdout).lines(),
         }
+    }
+
+    /// How many descriptors it has.
+    pub(crate) fn descriptors(&self) -> usize {
+        let listed = std::fs::read_dir(format!("/proc/{}/fd", self.process.id()));
+        listed.expect("Linux, and it runs").count()
     }
 
     pub(crate) fn line(&mut self) -> String {
