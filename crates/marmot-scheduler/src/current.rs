@@ -191,6 +191,9 @@ pub(crate) fn schedule<const NEW: bool>(shared: &'static Shared, task: TaskRef) 
     if m.sampling.get() >= sampling::TIMING {
         m.stamp(header(task));
     }
+    if m.batch.is_kept() {
+        m.batch.join(task);
+    }
     let before = m.side.enter();
     let queued = m.held().map(|p| p.push_next(task));
     m.side.leave(before);
@@ -198,7 +201,7 @@ pub(crate) fn schedule<const NEW: bool>(shared: &'static Shared, task: TaskRef) 
         Some(false) => {}
         Some(true) => {
             bump(&m.queued);
-            if shared.procs.active() > 1 {
+            if shared.procs.active() > 1 && !m.batch.is_kept() {
                 shared.notify();
             }
         }

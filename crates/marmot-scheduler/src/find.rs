@@ -115,6 +115,7 @@ impl Machine {
     }
 
     fn elsewhere(&self, p: Held<'static>) -> Option<TaskRef> {
+        self.batch.release();
         self.last_stop.set(0);
         self.global_share(p)
             .or_else(|| self.world(p))
@@ -140,6 +141,7 @@ impl Machine {
             self.fire(p, clock::now_ns());
         }
         if self.is_worth_a_look() {
+            self.begin_batch();
             self.shared.poll_driver();
         }
         p.pop()
@@ -209,7 +211,8 @@ impl Machine {
         if !self.shared.idle.end_search() {
             return;
         }
-        if !p.is_empty() || self.shared.has_work(0) {
+        let own = !self.batch.is_kept() && !p.is_empty();
+        if own || self.shared.has_work_beside(&p) {
             self.shared.notify();
         }
     }

@@ -33,6 +33,8 @@ pub mod lease;
 mod task;
 
 #[cfg(not(marmot_loom))]
+mod batch;
+#[cfg(not(marmot_loom))]
 mod blocking;
 #[cfg(not(marmot_loom))]
 mod builder;
@@ -76,6 +78,8 @@ mod registry;
 mod run_queue;
 #[cfg(not(marmot_loom))]
 mod runtime;
+#[cfg(not(marmot_loom))]
+mod scarcity;
 #[cfg(not(marmot_loom))]
 mod schedtrace;
 #[cfg(not(marmot_loom))]

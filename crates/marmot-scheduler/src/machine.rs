@@ -22,6 +22,7 @@ use std::thread::Thread;
 use marmot_wait::note::{self, Waits};
 use marmot_wait::{WaitReason, begin_poll, clock, end_poll};
 
+use crate::batch::Batch;
 use crate::cycle;
 use crate::events::{self, Stopped};
 use crate::lease::Side;
@@ -125,6 +126,8 @@ pub(crate) struct Machine {
     pub(crate) drives: Cell<bool>,
     /// It has just got its P: the global queue and the timers come first.
     pub(crate) fresh: Cell<bool>,
+    /// What the driver woke when the machine was last there.
+    pub(crate) batch: Batch,
     /// Turns of the global queue and the hogs so far.
     pub(crate) others: Cell<u32>,
     /// The last turn went to a timer ahead of the queue: the next one does not.
@@ -156,6 +159,8 @@ pub(crate) struct Machine {
     pub(crate) seen_since: AtomicU64,
     /// A P handed to it while it slept.
     pub(crate) handed: AtomicPtr<Processor>,
+    /// When it was woken for that; `u64::MAX` if its thread had to be started.
+    pub(crate) woken_at: AtomicU64,
     /// It was woken to search, not with work at hand.
     pub(crate) woken_to_search: AtomicBool,
     /// Its thread runs.
@@ -191,6 +196,7 @@ impl Machine {
             stampable: Cell::new(0),
             drives: Cell::new(false),
             fresh: Cell::new(true),
+            batch: Batch::default(),
             others: Cell::new(0),
             jumped: Cell::new(false),
             last_stop: Cell::new(0),
@@ -209,6 +215,7 @@ impl Machine {
             seen_tick: AtomicU32::new(0),
             seen_since: AtomicU64::new(0),
             handed: AtomicPtr::new(null_mut()),
+            woken_at: AtomicU64::new(u64::MAX),
             woken_to_search: AtomicBool::new(false),
             alive: AtomicBool::new(false),
             thread: OnceLock::new(),
@@ -244,6 +251,7 @@ impl Machine {
 
     /// Takes or gives up a P, as far as this thread's own notes go.
     pub(crate) fn set_proc(&self, proc: Option<&'static Processor>) {
+        self.batch.release();
         self.proc
             .set(proc.map_or(std::ptr::null(), std::ptr::from_ref));
         if let Some(proc) = proc {
@@ -566,6 +574,7 @@ impl Machine {
         match self.held() {
             // ORDERING: Relaxed; whoever sets it does not wait for the effect.
             Some(p) if p.retire.load(Ordering::Relaxed) => self.retire(p),
+            Some(p) if self.batch.is_kept() => self.look_at_batch(p),
             Some(_) => {}
             None => self.lost_proc(),
         }

@@ -19,6 +19,7 @@ use crate::metrics::Counters;
 use crate::processor::Processor;
 use crate::procs::Procs;
 use crate::run_queue::{GlobalQueue, HogLane};
+use crate::scarcity::Scarcity;
 use crate::task::header::{TaskRef, temper};
 use crate::task::panic::contained;
 
@@ -37,6 +38,8 @@ pub(crate) struct Shared {
     pub(crate) global: GlobalQueue,
     pub(crate) hogs: HogLane,
     pub(crate) procs: Procs,
+    /// Whether a second machine would find a CPU.
+    pub(crate) scarcity: Scarcity,
     pub(crate) driver: Box<dyn Driver>,
     pub(crate) config: Config,
     /// Tells its goroutines from those of other runtimes in records (`events/`); from 1, and
@@ -132,6 +135,7 @@ impl Shared {
             global: GlobalQueue::new(),
             hogs: HogLane::new(),
             procs: Procs::new(),
+            scarcity: Scarcity::default(),
             driver,
             follows_quota: AtomicBool::new(config.follows_quota),
             config,
@@ -428,13 +432,27 @@ impl Shared {
     /// Whether any queue has something, or any timer is due: the second look of a machine
     /// that has announced its idle P.
     pub(crate) fn has_work(&self, now_ns: u64) -> bool {
-        !self.global.is_empty()
-            || (self.hogs.admits(self.procs.active())
-                && self.mood.load(Ordering::Relaxed) != mood::FULL)
+        self.has_common_work()
             || self
                 .procs
                 .iter()
                 .any(|p| !p.stealer.is_empty() || is_due(p.deadline, now_ns))
+    }
+
+    /// Whether any queue has something but that of this P.
+    pub(crate) fn has_work_beside(&self, p: &Processor) -> bool {
+        self.has_common_work()
+            || self
+                .procs
+                .iter()
+                .any(|other| other.id != p.id && !other.stealer.is_empty())
+    }
+
+    /// Whether a queue of all has something for whoever comes.
+    fn has_common_work(&self) -> bool {
+        !self.global.is_empty()
+            || (self.hogs.admits(self.procs.active())
+                && self.mood.load(Ordering::Relaxed) != mood::FULL)
     }
 
     /// Whether any timer is set at all.
@@ -515,6 +533,12 @@ impl Sched {
             },
         };
         machine.woken_to_search.store(search, Ordering::Relaxed);
+        // A thread that has to be started first says nothing of free CPUs.
+        let woken_at = match kick {
+            Kick::Start(_) => u64::MAX,
+            Kick::Unpark(_) | Kick::Interrupt => clock::now_ns(),
+        };
+        machine.woken_at.store(woken_at, Ordering::Relaxed);
         p.lease.grant(machine);
         // ORDERING: Release hands the P and the flag over (Acquire in `adopt`).
         machine

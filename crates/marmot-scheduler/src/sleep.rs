@@ -179,11 +179,10 @@ impl Machine {
     /// driver is about to wake has a place to go.
     fn leave_driver(&'static self) {
         let mut sched = self.shared.lock();
-        if sched.unlist(self.shared, self) {
-            self.take_any(&mut sched);
-        } else {
-            drop(sched);
-            self.adopt();
+        let here = sched.unlist(self.shared, self) && self.take_any(&mut sched);
+        drop(sched);
+        if here || self.adopt() {
+            self.begin_batch();
         }
     }
 
@@ -194,12 +193,22 @@ impl Machine {
         let Some(p) = handed_over(handed) else {
             return false;
         };
+        self.note_late_wake();
         self.set_proc(Some(p));
         events::proc_started(self, p);
         self.fresh.set(true);
         self.searching
             .set(self.woken_to_search.swap(false, Ordering::Relaxed));
         true
+    }
+
+    /// How long it took from the wake until here says whether a CPU was free.
+    fn note_late_wake(&self) {
+        let woken_at = self.woken_at.load(Ordering::Relaxed);
+        if self.shared.scarcity.runs(woken_at, clock::now_ns()) {
+            let counters = &self.shared.counters;
+            counters.late_wakes.fetch_add(1, Ordering::Relaxed);
+        }
     }
 }
 

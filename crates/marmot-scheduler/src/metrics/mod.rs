@@ -40,6 +40,8 @@ pub(crate) struct Counts {
     pub(crate) global_takes: AtomicU64,
     /// How often its machine gave it up for want of work.
     pub(crate) parks: AtomicU64,
+    /// Batches of the driver that its machine kept to itself.
+    pub(crate) batches_kept: AtomicU64,
     pub(crate) poll_time: Recorder,
     pub(crate) sched_latency: Recorder,
 }
@@ -55,6 +57,8 @@ pub(crate) struct Counters {
     pub(crate) handoffs_announced: AtomicU64,
     /// Goroutines moved from behind a long poll to where others reach them.
     pub(crate) flushes: AtomicU64,
+    /// Machines that were woken and ran late.
+    pub(crate) late_wakes: AtomicU64,
     /// Goroutines put to sleep that nothing can wake.
     pub(crate) lost: AtomicU64,
     pub(crate) timers_fired: AtomicU64,
@@ -174,6 +178,9 @@ pub struct ProcMetrics {
     pub global_takes: u64,
     /// How often its thread gave it up for want of work.
     pub parks: u64,
+    /// How often, as CPUs were scarce, its thread woke no other for what sockets and timers had
+    /// woken together.
+    pub batches_kept: u64,
     /// Goroutines in its queue now.
     pub queued: usize,
     /// Timers set in its queue now.
@@ -210,6 +217,9 @@ pub struct Metrics {
     pub goroutines: Goroutines,
     /// Threads by what they do.
     pub threads: Threads,
+    /// Threads that were woken and got a CPU half a millisecond later or more, so far: two within a
+    /// fifth of a second, and CPUs are taken to be scarce for two seconds.
+    pub late_wakes: u64,
     /// Ps that changed hands.
     pub handoffs: Handoffs,
     /// Goroutines in the global queue now.
@@ -239,6 +249,7 @@ impl Metrics {
             total.stolen += p.stolen;
             total.global_takes += p.global_takes;
             total.parks += p.parks;
+            total.batches_kept += p.batches_kept;
             total.queued += p.queued;
             total.timers += p.timers;
             total.poll_time.add(&p.poll_time);

@@ -85,6 +85,7 @@ pub(super) fn text(m: &Metrics) -> String {
     let mut page = Page(String::with_capacity(16 * 1024));
     goroutines(&mut page, m);
     procs(&mut page, m);
+    beside_procs(&mut page, m);
     threads(&mut page, m);
     world(&mut page, m);
     times(&mut page, m);
@@ -129,7 +130,7 @@ type OfProc = fn(&ProcMetrics) -> u64;
 
 fn procs(page: &mut Page, m: &Metrics) {
     page.gauge("marmot_procs", "Ps in use (GOMAXPROCS).", m.max_procs);
-    let families: [(&str, &str, &str, OfProc); 7] = [
+    let families: [(&str, &str, &str, OfProc); 8] = [
         ("polls", "counter", "Goroutines polled.", |p| p.polls),
         ("steals", "counter", "Batches taken from other Ps.", |p| {
             p.steals
@@ -149,6 +150,12 @@ fn procs(page: &mut Page, m: &Metrics) {
         ("parks", "counter", "Threads that found no work.", |p| {
             p.parks
         }),
+        (
+            "batches_kept",
+            "counter",
+            "Batches of sockets and timers for which no other thread was woken.",
+            |p| p.batches_kept,
+        ),
         ("queued", "gauge", "Goroutines in the P's queue.", |p| {
             p.queued as u64
         }),
@@ -161,6 +168,9 @@ fn procs(page: &mut Page, m: &Metrics) {
         let samples = m.procs.iter().map(|p| (p.id, number(p)));
         page.by((&name, kind, help), "proc", samples);
     }
+}
+
+fn beside_procs(page: &mut Page, m: &Metrics) {
     let queued = [("global", m.queued_globally), ("hogs", m.queued_hogs)];
     page.by(
         (
@@ -210,6 +220,11 @@ fn threads(page: &mut Page, m: &Metrics) {
         "marmot_threads_spinning",
         "Threads that look for work and have none.",
         t.spinning,
+    );
+    page.counter(
+        "marmot_late_wakes",
+        "Threads that were woken and got a CPU late.",
+        m.late_wakes,
     );
 }
 

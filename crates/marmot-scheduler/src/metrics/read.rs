@@ -24,6 +24,7 @@ pub(crate) fn read(shared: &'static Shared) -> Metrics {
         procs,
         goroutines: goroutines(shared),
         threads: threads(shared),
+        late_wakes: get(&counters.late_wakes),
         handoffs: Handoffs {
             blocked: get(&counters.handoffs_blocked),
             burning: get(&counters.handoffs_burning),
@@ -63,6 +64,7 @@ fn proc(shared: &Shared, p: &Processor) -> ProcMetrics {
         stolen: get(&counts.stolen),
         global_takes: get(&counts.global_takes),
         parks: get(&counts.parks),
+        batches_kept: get(&counts.batches_kept),
         queued: p.queued(),
         timers: shared.driver.timers(p.lane),
         poll_time: counts.poll_time.read(),

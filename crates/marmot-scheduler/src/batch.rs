@@ -1,0 +1,306 @@
+//! Where CPUs are scarce, what the driver wakes at once is left to one machine.
+//!
+//! A machine comes from the driver with the goroutines of all sockets and timers that were due:
+//! a *batch*. As any work, a batch is told: a second machine is woken for a share of it. That is
+//! right where a CPU is free for it. Where none is, it waits for one, perhaps with its share in its
+//! queue, behind whoever else is at work there (often the very client that is served), and then
+//! makes that one wait in turn.
+//!
+//! So while CPUs are [scarce](crate::scarcity) a machine *keeps* its batch: it tells nobody of what
+//! it queues until its queue is empty. It tells all the same
+//!
+//! - as soon as a goroutine joins the batch that has not ended a short poll yet ([`temper::GOOD`]);
+//! - of what is left after [`GRACE_NS`]; a look at the clock after each poll sees to it.
+//!
+//! A poll that does not end is the monitor's business: it sees what is queued behind it, and tells.
+
+use std::cell::Cell;
+use std::sync::atomic::Ordering;
+
+use marmot_wait::clock;
+
+use crate::machine::{Machine, header};
+use crate::metrics::add;
+use crate::processor::Held;
+use crate::task::header::{TaskRef, temper};
+
+/// Of a batch that has taken so long the rest is told.
+const GRACE_NS: u64 = 500_000;
+
+/// The batch of a machine; its own thread's alone.
+#[derive(Debug, Default)]
+pub(crate) struct Batch {
+    kept: Cell<bool>,
+    since_ns: Cell<u64>,
+}
+
+impl Batch {
+    #[inline]
+    pub(crate) fn is_kept(&self) -> bool {
+        self.kept.get()
+    }
+
+    fn keep(&self, now_ns: u64) {
+        self.kept.set(true);
+        self.since_ns.set(now_ns);
+    }
+
+    /// What is left of it is work as any other.
+    #[inline]
+    pub(crate) fn release(&self) {
+        self.kept.set(false);
+    }
+
+    /// A goroutine that is about to be queued joins a batch that is kept: if it may.
+    #[inline]
+    pub(crate) fn join(&self, task: TaskRef) {
+        let temper = header(task).temper.load(Ordering::Relaxed);
+        if temper & !temper::STAMPED != temper::GOOD {
+            self.release();
+        }
+    }
+}
+
+impl Machine {
+    /// The driver is about to wake goroutines here.
+    pub(crate) fn begin_batch(&self) {
+        let shared = self.shared;
+        let alone = shared.procs.active() == 1;
+        if !alone && shared.scarcity.is_at(shared.coarse_now()) {
+            self.keep_batch();
+        }
+    }
+
+    #[cold]
+    fn keep_batch(&self) {
+        if let Some(p) = self.held() {
+            add(&p.counts.batches_kept, 1);
+            self.batch.keep(clock::now_ns());
+        }
+    }
+
+    /// After a poll of a batch that is kept.
+    pub(crate) fn look_at_batch(&self, p: Held<'static>) {
+        // The last one: there is nothing to tell, and the next look for work ends the batch.
+        if p.is_empty() {
+            return;
+        }
+        let took = clock::now_ns().saturating_sub(self.batch.since_ns.get());
+        if took >= GRACE_NS {
+            self.batch.release();
+            self.tell_rest(p);
+        }
+    }
+
+    #[cold]
+    fn tell_rest(&self, p: Held<'static>) {
+        if !p.stealer.is_empty() {
+            self.shared.notify();
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::Ordering;
+    use std::thread;
+
+    use marmot_wait::clock;
+
+    use super::GRACE_NS;
+    use crate::builder::Config;
+    use crate::current;
+    use crate::driver::NoDriver;
+    use crate::machine::{Machine, header};
+    use crate::processor::Processor;
+    use crate::shared::Shared;
+    use crate::task::cell::{self, Birth};
+    use crate::task::header::{TaskRef, temper};
+
+    /// A machine with a P, and one that sleeps beside an idle P.
+    struct Pair {
+        shared: &'static Shared,
+        busy: &'static Machine,
+        asleep: &'static Machine,
+    }
+
+    impl Pair {
+        /// This thread is the busy machine from now on.
+        fn new() -> Pair {
+            let shared = Shared::leak(Box::new(NoDriver::default()), Config::of_a_test());
+            let machine =
+                |id| -> &'static Machine { Box::leak(Box::new(Machine::new(shared, id))) };
+            let (busy, asleep) = (machine(0), machine(1));
+            let proc = |id| {
+                let lane = shared.driver.open_lane();
+                shared.procs.add(Processor::new(id, lane))
+            };
+            let (first, second) = (proc(0), proc(1));
+            shared.procs.set_active(2);
+            first.lease.grant(busy);
+            current::enter_machine(busy);
+            busy.set_proc(Some(first));
+            // Whoever wakes it wakes this thread, which does not care.
+            asleep.thread.set(thread::current()).expect("the first");
+            let mut sched = shared.lock();
+            sched.idle_machines.push(asleep);
+            sched.lay_down(second);
+            drop(sched);
+            shared.idle.announce(false);
+            Pair {
+                shared,
+                busy,
+                asleep,
+            }
+        }
+
+        /// A goroutine of this temper.
+        fn task(&self, temper: u8) -> TaskRef {
+            let birth = Birth {
+                shared: self.shared,
+                id: self.shared.take_id(),
+                parent: 0,
+                birthplace: None,
+            };
+            let task = cell::make(async {}, birth);
+            header(task).temper.store(temper, Ordering::Relaxed);
+            task
+        }
+
+        fn queue(&self, count: usize, temper: u8) {
+            for _ in 0..count {
+                current::schedule::<false>(self.shared, self.task(temper));
+            }
+        }
+
+        fn make_cpus_scarce(&self) {
+            let now = clock::now_ns();
+            self.shared.set_coarse(now);
+            for _ in 0..2 {
+                assert!(self.shared.scarcity.runs(0, now + 1_000_000));
+            }
+        }
+
+        /// Whether the other one was woken.
+        fn is_told(&self) -> bool {
+            !self.asleep.handed.load(Ordering::Relaxed).is_null()
+        }
+
+        /// A batch is kept, and these are queued. It takes no time until a test says so: the
+        /// thread may be kept from running.
+        fn kept(count: usize) -> Pair {
+            let pair = Pair::new();
+            pair.make_cpus_scarce();
+            pair.busy.begin_batch();
+            assert!(pair.busy.batch.is_kept());
+            pair.busy.batch.since_ns.set(u64::MAX);
+            pair.queue(count, temper::GOOD);
+            pair
+        }
+    }
+
+    /// On a thread of its own, which is a machine from then on.
+    fn on_a_machine(test: fn()) {
+        thread::spawn(test).join().expect("it ends well");
+    }
+
+    #[test]
+    fn while_there_are_cpus_another_machine_is_woken_for_a_batch() {
+        on_a_machine(|| {
+            let pair = Pair::new();
+            pair.busy.begin_batch();
+            pair.queue(2, temper::GOOD);
+            assert!(pair.is_told());
+        });
+    }
+
+    #[test]
+    fn while_cpus_are_scarce_nobody_is_woken_for_a_batch() {
+        on_a_machine(|| {
+            let pair = Pair::kept(8);
+            let held = pair.busy.held().expect("its own");
+            while !held.is_empty() {
+                pair.busy.find(held).expect("one is queued");
+                pair.busy.look_at_batch(held);
+            }
+            assert!(!pair.is_told());
+            assert_eq!(held.counts.batches_kept.load(Ordering::Relaxed), 1);
+        });
+    }
+
+    #[test]
+    fn a_batch_ends_with_its_queue() {
+        on_a_machine(|| {
+            let pair = Pair::kept(1);
+            let held = pair.busy.held().expect("its own");
+            assert!(pair.busy.find(held).is_some());
+            assert!(pair.busy.find(held).is_none());
+            // It has searched; what ends the search is work as any other.
+            pair.queue(2, temper::GOOD);
+            pair.busy.found_work(held);
+            assert!(pair.is_told());
+        });
+    }
+
+    #[test]
+    fn a_batch_with_one_that_is_not_known_to_be_quick_is_told() {
+        for temper in [temper::UNKNOWN, temper::DOUBTED] {
+            let machine = thread::spawn(move || {
+                let pair = Pair::kept(3);
+                pair.queue(1, temper);
+                assert!(pair.is_told());
+            });
+            machine.join().expect("it ends well");
+        }
+    }
+
+    #[test]
+    fn a_stamp_is_no_reason_to_tell() {
+        on_a_machine(|| {
+            let pair = Pair::kept(3);
+            pair.queue(1, temper::GOOD | temper::STAMPED);
+            assert!(!pair.is_told());
+        });
+    }
+
+    #[test]
+    fn a_batch_that_takes_long_is_told() {
+        on_a_machine(|| {
+            let pair = Pair::kept(3);
+            let held = pair.busy.held().expect("its own");
+            pair.busy.look_at_batch(held);
+            assert!(!pair.is_told());
+            let long_ago = clock::now_ns().saturating_sub(GRACE_NS);
+            pair.busy.batch.since_ns.set(long_ago);
+            pair.busy.look_at_batch(held);
+            assert!(pair.is_told());
+        });
+    }
+
+    #[test]
+    fn a_search_that_ends_in_a_batch_that_is_kept_tells_what_others_left_to_it() {
+        on_a_machine(|| {
+            let pair = Pair::kept(3);
+            let held = pair.busy.held().expect("its own");
+            pair.shared.idle.begin_search();
+            pair.busy.found_work(held);
+            assert!(!pair.is_told());
+            // Somebody sees a search, and leaves this to it.
+            pair.shared.idle.begin_search();
+            pair.shared.global.push(pair.task(temper::GOOD));
+            pair.busy.found_work(held);
+            assert!(pair.is_told());
+        });
+    }
+
+    #[test]
+    fn a_batch_is_not_kept_with_another_p() {
+        on_a_machine(|| {
+            let pair = Pair::kept(3);
+            let p = pair.busy.believed();
+            pair.busy.set_proc(p);
+            pair.queue(1, temper::GOOD);
+            assert!(pair.is_told());
+        });
+    }
+}
