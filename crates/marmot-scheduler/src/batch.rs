@@ -104,18 +104,63 @@ impl Machine {
 mod tests {
     use std::sync::atomic::Ordering;
     use std::thread;
+    use std::time::Duration;
 
     use marmot_wait::clock;
 
     use super::GRACE_NS;
     use crate::builder::Config;
     use crate::current;
-    use crate::driver::NoDriver;
+    use crate::driver::{Driver, Lane, NoDriver};
     use crate::machine::{Machine, header};
     use crate::processor::Processor;
     use crate::shared::Shared;
     use crate::task::cell::{self, Birth};
     use crate::task::header::{TaskRef, temper};
+
+    /// A world in which three goroutines are woken whenever somebody waits for it.
+    #[derive(Default)]
+    struct Three(NoDriver);
+
+    impl Driver for Three {
+        fn open_lane(&self) -> Lane {
+            self.0.open_lane()
+        }
+        fn close_lane(&self, lane: u32) {
+            self.0.close_lane(lane);
+        }
+        fn fire(&self, _lane: u32, _now_ns: u64) -> usize {
+            0
+        }
+        fn fire_one(&self, _lane: u32, _now_ns: u64) -> usize {
+            0
+        }
+        fn has_waiters(&self) -> bool {
+            true
+        }
+        fn poll(&self) -> usize {
+            0
+        }
+        fn wait(&self, _lanes: &[u32], before_wake: &mut dyn FnMut()) {
+            before_wake();
+            let shared = current::machine().expect("a machine waits").shared;
+            (0..3).for_each(|_| current::schedule::<false>(shared, task(shared, temper::GOOD)));
+        }
+        fn interrupt(&self) {}
+    }
+
+    /// A goroutine of this temper.
+    fn task(shared: &'static Shared, temper: u8) -> TaskRef {
+        let birth = Birth {
+            shared,
+            id: shared.take_id(),
+            parent: 0,
+            birthplace: None,
+        };
+        let task = cell::make(async {}, birth);
+        header(task).temper.store(temper, Ordering::Relaxed);
+        task
+    }
 
     /// A machine with a P, and one that sleeps beside an idle P.
     struct Pair {
@@ -127,7 +172,7 @@ mod tests {
     impl Pair {
         /// This thread is the busy machine from now on.
         fn new() -> Pair {
-            let shared = Shared::leak(Box::new(NoDriver::default()), Config::of_a_test());
+            let shared = Shared::leak(Box::new(Three::default()), Config::of_a_test());
             let machine =
                 |id| -> &'static Machine { Box::leak(Box::new(Machine::new(shared, id))) };
             let (busy, asleep) = (machine(0), machine(1));
@@ -154,22 +199,9 @@ mod tests {
             }
         }
 
-        /// A goroutine of this temper.
-        fn task(&self, temper: u8) -> TaskRef {
-            let birth = Birth {
-                shared: self.shared,
-                id: self.shared.take_id(),
-                parent: 0,
-                birthplace: None,
-            };
-            let task = cell::make(async {}, birth);
-            header(task).temper.store(temper, Ordering::Relaxed);
-            task
-        }
-
         fn queue(&self, count: usize, temper: u8) {
             for _ in 0..count {
-                current::schedule::<false>(self.shared, self.task(temper));
+                current::schedule::<false>(self.shared, task(self.shared, temper));
             }
         }
 
@@ -270,8 +302,8 @@ mod tests {
             let held = pair.busy.held().expect("its own");
             pair.busy.look_at_batch(held);
             assert!(!pair.is_told());
-            let long_ago = clock::now_ns().saturating_sub(GRACE_NS);
-            pair.busy.batch.since_ns.set(long_ago);
+            pair.busy.batch.since_ns.set(0);
+            thread::sleep(Duration::from_nanos(GRACE_NS));
             pair.busy.look_at_batch(held);
             assert!(pair.is_told());
         });
@@ -287,9 +319,38 @@ mod tests {
             assert!(!pair.is_told());
             // Somebody sees a search, and leaves this to it.
             pair.shared.idle.begin_search();
-            pair.shared.global.push(pair.task(temper::GOOD));
+            pair.shared.global.push(task(pair.shared, temper::GOOD));
             pair.busy.found_work(held);
             assert!(pair.is_told());
+        });
+    }
+
+    #[test]
+    fn a_machine_keeps_what_the_driver_wakes_as_it_comes_back() {
+        on_a_machine(|| {
+            let pair = Pair::new();
+            pair.make_cpus_scarce();
+            pair.busy.rest();
+            let held = pair.busy.held().expect("the world has woken somebody");
+            assert_eq!(held.queued(), 3);
+            assert!(pair.busy.batch.is_kept());
+            pair.busy.found_work(held);
+            assert!(!pair.is_told());
+        });
+    }
+
+    #[test]
+    fn a_machine_that_was_woken_says_how_late_it_runs() {
+        on_a_machine(|| {
+            let pair = Pair::new();
+            pair.queue(2, temper::GOOD);
+            assert!(pair.is_told());
+            // It runs long after that.
+            pair.asleep.woken_at.store(0, Ordering::Relaxed);
+            thread::sleep(Duration::from_millis(1));
+            assert!(pair.asleep.adopt());
+            let late = pair.shared.counters.late_wakes.load(Ordering::Relaxed);
+            assert_eq!(late, 1);
         });
     }
 

@@ -69,7 +69,8 @@ mod tests {
 
     #[test]
     fn a_late_wake_now_and_then_is_an_accident() {
-        let moments = [START, START + AGAIN_NS, START + 2 * AGAIN_NS];
+        // The first shortly after the clock has begun to count.
+        let moments = [LATE_NS, START, START + AGAIN_NS, START + 2 * AGAIN_NS];
         let scarcity = after(LATE_NS, &moments);
         assert!(moments.iter().all(|now| !scarcity.is_at(*now)));
     }
