@@ -186,6 +186,21 @@ mod tests {
     }
 
     #[test]
+    fn a_timer_that_is_armed_too_late_does_not_replace_the_one_of_a_later_deadline() {
+        let (_sender, receiver) = pipes::new().expect("a pipe");
+        let pipe = Evented::new(receiver, Interest::READABLE).expect("registered");
+        let deadline = Arc::new(Deadline::new(pipe.expiry(Direction::Read)));
+        let soon = Instant::now() + Duration::from_millis(30);
+        deadline.set(Some(soon));
+        // As if another thread had begun to set it before, and got there only now.
+        deadline.arm(0, Instant::now() + Duration::from_secs(3600));
+        marmot_testing::until(Duration::from_secs(30), "the time is over", || {
+            let tried = pipe.try_io(Direction::Read, |_| Ok(()));
+            tried.is_err_and(|error| error.kind() == std::io::ErrorKind::TimedOut)
+        });
+    }
+
+    #[test]
     fn a_socket_that_goes_leaves_no_deadline_behind() {
         let (_sender, receiver) = pipes::new().expect("a pipe");
         let pipe = Evented::new(receiver, Interest::READABLE).expect("registered");

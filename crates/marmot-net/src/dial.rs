@@ -382,7 +382,25 @@ impl Error for DialError {
 
 #[cfg(test)]
 mod tests {
-    use super::in_turn;
+    use std::error::Error;
+    use std::io::ErrorKind;
+
+    use super::{DialError, in_turn};
+
+    #[test]
+    fn the_first_failure_is_the_kind_of_all() {
+        let addr = |port| std::net::SocketAddr::from(([127, 0, 0, 1], port));
+        let all = DialError::of(vec![
+            (addr(1), ErrorKind::NetworkUnreachable.into()),
+            (addr(2), ErrorKind::ConnectionRefused.into()),
+        ]);
+        assert_eq!(all.kind(), ErrorKind::NetworkUnreachable);
+        let source = all.get_ref().and_then(Error::source).expect("the first");
+        assert_eq!(source.to_string(), "network unreachable");
+        let text =
+            "dial tcp 127.0.0.1:1: network unreachable; dial tcp 127.0.0.1:2: connection refused";
+        assert_eq!(all.to_string(), text);
+    }
 
     #[test]
     fn families_take_turns_beginning_with_the_preferred_one() {

@@ -18,6 +18,8 @@ use crate::socket::Socket;
 /// milliseconds. Go's `net/http` has the same numbers.
 const FIRST_PAUSE_MS: u32 = 5;
 const LONGEST_PAUSE_MS: u32 = 1000;
+/// How often one that rests looks whether it was closed, in milliseconds.
+const STEP_MS: u32 = 50;
 
 /// A descriptor that gives connections.
 pub(crate) trait Accepts: Descriptor {
@@ -64,10 +66,11 @@ impl<T: Accepts> Listener<T> {
         place: &'static Location<'static>,
     ) -> io::Result<T::Accepted> {
         let wait = self.socket.evented();
-        let accepted = wait.io_from(place, Direction::Read, accept_whole).await;
+        let attempt = |io: &T| accept_whole(|| io.accept());
+        let accepted = wait.io_from(place, Direction::Read, attempt).await;
         match &accepted {
             Ok(_) => self.rested(),
-            Err(error) if is_want(error) => self.rest().await,
+            Err(error) if is_want(error) => self.rest().await?,
             Err(_) => {}
         }
         accepted
@@ -75,7 +78,8 @@ impl<T: Accepts> Listener<T> {
 
     #[track_caller]
     pub(crate) fn poll_accept(&self, cx: &mut Context<'_>) -> Poll<io::Result<T::Accepted>> {
-        self.socket.poll_reading(cx, accept_whole)
+        self.socket
+            .poll_reading(cx, |io| accept_whole(|| io.accept()))
     }
 
     fn rested(&self) {
@@ -85,12 +89,24 @@ impl<T: Accepts> Listener<T> {
         }
     }
 
-    async fn rest(&self) {
+    /// Fails when the listener is closed meanwhile, or its deadline passes.
+    async fn rest(&self) -> io::Result<()> {
         let pause = self.pause_ms.load(Ordering::Relaxed);
-        let next = (pause * 2).min(LONGEST_PAUSE_MS);
-        self.pause_ms.store(next, Ordering::Relaxed);
-        sleep(ms(u64::from(pause))).await;
+        self.pause_ms.store(longer(pause), Ordering::Relaxed);
+        let mut left = pause;
+        while left > 0 {
+            let step = left.min(STEP_MS);
+            sleep(ms(u64::from(step))).await;
+            left -= step;
+            self.socket.evented().try_io(Direction::Read, |_| Ok(()))?;
+        }
+        Ok(())
     }
+}
+
+/// The pause after one of so many milliseconds.
+fn longer(pause_ms: u32) -> u32 {
+    (pause_ms * 2).min(LONGEST_PAUSE_MS)
 }
 
 /// The connections that come to a listener, as a stream. Made by `incoming`.
@@ -128,9 +144,9 @@ impl<C> fmt::Debug for Incoming<'_, C> {
 }
 
 /// A connection that the other side has given up in the queue is passed over.
-fn accept_whole<T: Accepts>(io: &T) -> io::Result<T::Accepted> {
+fn accept_whole<C>(mut accept: impl FnMut() -> io::Result<C>) -> io::Result<C> {
     loop {
-        match io.accept() {
+        match accept() {
             Err(error) if error.kind() == io::ErrorKind::ConnectionAborted => {}
             accepted => return accepted,
         }
@@ -144,4 +160,45 @@ fn is_want(error: &io::Error) -> bool {
     let code = error.raw_os_error();
     error.kind() == io::ErrorKind::OutOfMemory
         || cfg!(unix) && (code == Some(EMFILE) || code == Some(ENFILE))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::{Error, ErrorKind};
+    use std::panic::Location;
+    use std::sync::atomic::Ordering::Relaxed;
+
+    use marmot_netpoll::sockets::TcpListener;
+    use marmot_wait::park::block_on;
+
+    use super::{FIRST_PAUSE_MS, LONGEST_PAUSE_MS, Listener, accept_whole, longer};
+
+    #[test]
+    fn a_connection_that_was_given_up_in_the_queue_is_passed_over() {
+        let aborted = || Err(Error::from(ErrorKind::ConnectionAborted));
+        let mut queue = [aborted(), aborted(), Ok(3), Ok(4)].into_iter();
+        let accepted = accept_whole(|| queue.next().expect("one was there"));
+        assert_eq!(accepted.expect("the third"), 3);
+        let refused = accept_whole(|| Err::<(), _>(ErrorKind::PermissionDenied.into()));
+        let error = refused.expect_err("others are told");
+        assert_eq!(error.kind(), ErrorKind::PermissionDenied);
+    }
+
+    #[test]
+    fn pauses_grow_to_a_second() {
+        let pauses = std::iter::successors(Some(FIRST_PAUSE_MS), |&pause| Some(longer(pause)));
+        let pauses: Vec<u32> = pauses.take(10).collect();
+        assert_eq!(pauses, [5, 10, 20, 40, 80, 160, 320, 640, 1000, 1000]);
+    }
+
+    #[test]
+    fn a_connection_ends_the_growing_of_pauses() {
+        let listener = TcpListener::bind(([127, 0, 0, 1], 0).into()).expect("a port");
+        let addr = listener.local_addr().expect("bound");
+        let listener = Listener::new(listener).expect("registered");
+        listener.pause_ms.store(LONGEST_PAUSE_MS, Relaxed);
+        let _client = std::net::TcpStream::connect(addr).expect("it listens");
+        block_on(listener.accept(Location::caller())).expect("a connection");
+        assert_eq!(listener.pause_ms.load(Relaxed), FIRST_PAUSE_MS);
+    }
 }

@@ -4,7 +4,7 @@ mod support;
 
 use std::io::ErrorKind;
 
-use futures::io::{AsyncReadExt, AsyncWriteExt};
+use futures::io::{AsyncReadExt, AsyncWriteExt, BufWriter};
 use marmot_net::io::{copy, copy_bidirectional, pipe};
 use marmot_testing::ByHand;
 use marmot_wait::budget;
@@ -34,6 +34,51 @@ fn a_proxy_passes_both_directions_and_their_ends_on() {
         assert_eq!(answer.len(), 800_000);
         serving.await;
         assert_eq!(proxy.await.expect("no error"), (8, 800_000));
+    });
+}
+
+#[test]
+fn what_was_copied_arrives_while_nothing_more_comes() {
+    everywhere(|spawner: Spawner| async move {
+        let (mut from, mut there) = pipe(64);
+        let (mut here, to) = pipe(64);
+        let copying = spawner.spawn(async move {
+            let mut to = BufWriter::new(to);
+            copy(&mut from, &mut to).await
+        });
+        there.write_all(b"hello").await.expect("room");
+        let mut got = [0; 5];
+        here.read_exact(&mut got).await.expect("it has arrived");
+        assert_eq!(&got, b"hello");
+        drop(there);
+        assert_eq!(copying.await.expect("no error"), 5);
+    });
+}
+
+#[test]
+fn one_way_that_ends_leaves_the_other_one_going() {
+    everywhere(|spawner: Spawner| async move {
+        for ends_first in [0, 1] {
+            let (client, mut near) = pair().await;
+            let (mut far, server) = pair().await;
+            let both = [client, server];
+            let proxy = spawner.spawn(async move { copy_bidirectional(&mut near, &mut far).await });
+            let (first, second) = (&both[ends_first], &both[1 - ends_first]);
+            first
+                .shutdown(std::net::Shutdown::Write)
+                .expect("connected");
+            assert_eq!(second.read(&mut [0]).await.expect("the end"), 0);
+            for _ in 0..3 {
+                second.write_all(b"still").await.expect("room");
+                let mut got = [0; 5];
+                first.read_exact(&mut got).await.expect("it comes through");
+            }
+            second
+                .shutdown(std::net::Shutdown::Write)
+                .expect("connected");
+            let (there, back) = proxy.await.expect("no error");
+            assert_eq!([there, back][1 - ends_first], 15);
+        }
     });
 }
 

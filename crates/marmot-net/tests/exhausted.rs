@@ -4,7 +4,9 @@
 
 mod support;
 
+use std::io::ErrorKind;
 use std::net::TcpStream as Plain;
+use std::pin::pin;
 use std::process::Command;
 use std::time::{Duration, Instant};
 
@@ -50,7 +52,20 @@ async fn child() {
     }
     let rested = begun.elapsed();
     assert!(rested >= Duration::from_millis(5 + 10 + 20), "{rested:?}");
+    // One that rests is told of a deadline, and of the listener's end.
+    listener.set_deadline(Instant::now() + Duration::from_millis(10));
+    let error = listener.accept().await.expect_err("its time is over");
+    assert_eq!(error.kind(), ErrorKind::TimedOut);
+    listener.set_deadline(None);
     setrlimit(Resource::Nofile, before).expect("it was that high before");
     let (stream, _) = listener.accept().await.expect("it has waited in the queue");
     assert!(stream.peer_addr().is_ok());
+
+    let _another = Plain::connect(addr).expect("a listener");
+    setrlimit(Resource::Nofile, lowered).expect("it may be lowered");
+    let mut rests = pin!(listener.accept());
+    assert!(futures::poll!(rests.as_mut()).is_pending());
+    listener.close();
+    let error = rests.await.expect_err("it is closed");
+    assert_eq!(error.kind(), ErrorKind::NotConnected);
 }

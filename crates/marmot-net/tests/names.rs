@@ -94,6 +94,25 @@ fn a_stream_of_connections_ends_when_its_listener_is_closed() {
 }
 
 #[test]
+fn a_stream_of_connections_goes_on_after_an_error() {
+    everywhere(|_| async {
+        let listener = listener().await;
+        let mut incoming = listener.incoming();
+        listener.set_deadline(Instant::now());
+        let error = incoming.next().await.expect("an item").expect_err("late");
+        assert_eq!(error.kind(), ErrorKind::TimedOut);
+        listener.set_deadline(None);
+        let client = TcpStream::connect(listener.local_addr().expect("bound")).await;
+        let _client = client.expect("it listens");
+        incoming
+            .next()
+            .await
+            .expect("an item")
+            .expect("a connection");
+    });
+}
+
+#[test]
 fn a_dropped_stream_of_connections_loses_none() {
     everywhere(|_| async {
         let listener = listener().await;

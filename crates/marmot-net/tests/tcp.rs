@@ -290,6 +290,9 @@ fn halves_go_to_different_tasks_and_come_together_again() {
             .expect("an echo");
         assert_eq!(&got, b"half");
         let client = reader.reunite(writing.await).expect("of one connection");
+        client.write_all(b"more").await.expect("still open");
+        client.read_exact(&mut got).await.expect("an echo");
+        assert_eq!(&got, b"more");
         let (mut reader, writer) = client.into_split();
         drop(writer);
         echoing.await.expect("the writer's end has come through");
@@ -336,6 +339,114 @@ fn a_deadline_that_was_replaced_in_time_does_not_act() {
         client.set_deadline(Instant::now());
         let error = client.read(&mut [0]).await.expect_err("a deadline of now");
         assert_eq!(error.kind(), ErrorKind::TimedOut);
+    });
+}
+
+#[test]
+fn a_deadline_of_writing_ends_a_write_that_waits_and_no_read() {
+    everywhere(|spawner: Spawner| async move {
+        let (client, server) = pair().await;
+        let client = Arc::new(client);
+        let there = Arc::clone(&client);
+        let writing = spawner.spawn(async move { there.write_all(&vec![1; 100_000_000]).await });
+        client.set_write_deadline(Instant::now() + Duration::from_millis(20));
+        let error = writing.await.expect_err("nobody reads");
+        assert_eq!(error.kind(), ErrorKind::TimedOut);
+        let error = client.write(&[1]).await.expect_err("it still is");
+        assert_eq!(error.kind(), ErrorKind::TimedOut);
+        server.write_all(b"x").await.expect("room");
+        let read = client.read(&mut [0]).await;
+        assert_eq!(read.expect("reading has no deadline"), 1);
+        client.set_write_deadline(None);
+        drop(server);
+        let error = client.write_all(&vec![1; 100_000_000]).await;
+        assert_ne!(error.expect_err("it is gone").kind(), ErrorKind::TimedOut);
+    });
+}
+
+#[test]
+fn all_of_a_long_text_comes_once_and_in_order() {
+    everywhere(|spawner: Spawner| async move {
+        let (client, server) = pair().await;
+        let sent: Vec<u8> = (0..6_000_000_u32).map(|n| (n / 251) as u8).collect();
+        let mine = sent.clone();
+        let writing = spawner.spawn(async move { client.write_all(&mine).await });
+        // In two pieces, each longer than all buffers on the way.
+        let mut got = vec![0; sent.len()];
+        let (first, second) = got.split_at_mut(sent.len() / 2);
+        server.read_exact(first).await.expect("bytes");
+        server.read_exact(second).await.expect("bytes");
+        writing.await.expect("all was taken");
+        assert!(got == sent);
+        assert_eq!(server.read(&mut [0]).await.expect("the end"), 0);
+    });
+}
+
+#[test]
+fn ending_what_the_other_side_has_reset_is_no_error() {
+    everywhere(|_| async {
+        let (client, server) = pair().await;
+        server.set_linger(Some(Duration::ZERO)).expect("connected");
+        drop(server);
+        client.read(&mut [0]).await.expect_err("reset");
+        let error = socket2::SockRef::from(&client).shutdown(std::net::Shutdown::Write);
+        assert_eq!(error.expect_err("gone").kind(), ErrorKind::NotConnected);
+        client.shutdown(std::net::Shutdown::Write).expect("ended");
+        AsyncWriteExt::close(&mut &client).await.expect("ended");
+    });
+}
+
+#[test]
+fn the_first_address_that_can_be_bound_is_bound() {
+    everywhere(|_| async {
+        let other = listener().await;
+        let taken = other.local_addr().expect("bound");
+        let free = std::net::SocketAddr::from(([127, 0, 0, 1], 0));
+        let bound = TcpListener::bind([taken, free]).await.expect("a port");
+        assert_ne!(bound.local_addr().expect("bound"), taken);
+        let error = TcpListener::bind([taken, taken]).await;
+        assert_eq!(error.expect_err("taken").kind(), ErrorKind::AddrInUse);
+    });
+}
+
+#[test]
+fn a_listener_for_both_families_takes_both_and_one_for_v6_only_that() {
+    everywhere(|_| async {
+        for only in [false, true] {
+            let config = ListenConfig::new().only_v6(only);
+            let Ok(listener) = config.bind("[::]:0").await else {
+                return; // A machine without IPv6.
+            };
+            let port = listener.local_addr().expect("bound").port();
+            let v4 = TcpStream::connect(([127, 0, 0, 1], port)).await;
+            assert_eq!(v4.is_err(), only);
+        }
+    });
+}
+
+#[test]
+fn a_dialer_s_options_are_the_connection_s() {
+    everywhere(|_| async {
+        let listener = listener().await;
+        let there = listener.local_addr().expect("bound");
+        let local = std::net::SocketAddr::from(([127, 0, 0, 1], 0));
+        let dialer = Dialer::new()
+            .nodelay(false)
+            .keepalive(Duration::from_secs(7))
+            .local_addr(([127, 0, 0, 9], 0).into());
+        let stream = dialer.connect(there).await.expect("it listens");
+        assert!(!stream.nodelay().expect("connected"));
+        assert!(stream.keepalive().expect("connected"));
+        let socket = socket2::SockRef::from(&stream);
+        let seven = Duration::from_secs(7);
+        assert_eq!(socket.tcp_keepalive_time().expect("a socket"), seven);
+        assert_eq!(socket.tcp_keepalive_interval().expect("a socket"), seven);
+        if cfg!(target_os = "linux") {
+            let (_, peer) = listener.accept().await.expect("a connection");
+            assert_eq!(peer.ip(), std::net::IpAddr::from([127, 0, 0, 9]));
+        }
+        let stream = Dialer::new().local_addr(local).connect(there).await;
+        assert!(!stream.expect("it listens").keepalive().expect("connected"));
     });
 }
 
@@ -417,6 +528,7 @@ fn an_address_that_does_not_answer_is_not_waited_for() {
         while let Ok(stream) = dialer.connect(silent).await {
             filling.push(stream);
         }
+        assert!(filling.len() < 5, "{} have room", filling.len());
         let listener = listener().await;
         let good = listener.local_addr().expect("bound");
         let refused = {
