@@ -34,6 +34,45 @@ fn a_datagram_comes_whole_and_says_from_whom() {
 }
 
 #[test]
+fn a_datagram_that_does_not_fit_is_cut_and_one_of_no_bytes_is_one() {
+    everywhere(|_| async {
+        let (a, b) = (udp().await, udp().await);
+        let to = b.local_addr().expect("bound");
+        for datagram in [&b"longer than that"[..], b"", b"next"] {
+            let put = a.send_to(datagram, to).await.expect("room");
+            assert_eq!(put, datagram.len());
+        }
+        let mut buf = [0; 6];
+        let (len, _) = b.peek_from(&mut buf).await.expect("a datagram");
+        assert_eq!(&buf[..len], b"longer");
+        assert_eq!(b.recv(&mut buf).await.expect("a datagram"), 6);
+        assert_eq!(b.recv(&mut buf).await.expect("a datagram"), 0);
+        let len = b.recv(&mut buf).await.expect("a datagram");
+        assert_eq!(&buf[..len], b"next");
+        let error = a.send_to(&[0; 70_000], to).await.expect_err("too long");
+        assert!(error.raw_os_error().is_some(), "{error}");
+    });
+}
+
+#[test]
+fn the_first_address_that_works_is_bound_and_connected_to() {
+    everywhere(|_| async {
+        let other = udp().await;
+        let taken = other.local_addr().expect("bound");
+        let free = std::net::SocketAddr::from(([127, 0, 0, 1], 0));
+        let bound = UdpSocket::bind([taken, free]).await.expect("a port");
+        assert_ne!(bound.local_addr().expect("bound"), taken);
+        let error = UdpSocket::bind([taken, taken]).await.expect_err("taken");
+        assert_eq!(error.kind(), ErrorKind::AddrInUse);
+        // Not of its family.
+        let v6 = std::net::SocketAddr::from((std::net::Ipv6Addr::LOCALHOST, 9));
+        bound.connect([v6, taken]).await.expect("the second");
+        assert_eq!(bound.peer_addr().expect("connected"), taken);
+        bound.connect([v6]).await.expect_err("not of its family");
+    });
+}
+
+#[test]
 fn connected_sockets_talk_to_each_other_and_learn_that_nobody_is_there() {
     everywhere(|_| async {
         let (a, b) = (udp().await, udp().await);
@@ -212,6 +251,11 @@ mod unix {
             listener.close();
             let error = accept.await.expect_err("it is closed");
             assert_eq!(error.kind(), ErrorKind::NotConnected);
+            if cfg!(target_os = "linux") {
+                let error = UnixStream::connect(&place.0).await;
+                let error = error.expect_err("nobody accepts any more");
+                assert_eq!(error.kind(), ErrorKind::ConnectionRefused);
+            }
         });
     }
 

@@ -5,6 +5,7 @@ mod support;
 use std::convert::Infallible;
 use std::future::poll_fn;
 use std::pin::pin;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use hyper::body::{Body, Incoming};
@@ -13,6 +14,7 @@ use hyper::service::service_fn;
 use hyper::{Request, Response, client, server};
 use marmot_net::TcpStream;
 use marmot_net::hyper::{Executor, Timer};
+use marmot_wait::ambient::{self, Within};
 use support::{Spawner, everywhere, listener};
 
 async fn hello(request: Request<Incoming>) -> Result<Response<String>, Infallible> {
@@ -73,5 +75,18 @@ fn a_timer_can_be_set_anew() {
         Timer.reset(&mut sleep, begun + Duration::from_millis(2));
         sleep.await;
         assert!(begun.elapsed() >= Duration::from_millis(2));
+    });
+}
+
+#[test]
+fn a_task_of_hyper_inherits_what_is_ambient() {
+    everywhere(|_| async {
+        let (tell, told) = futures::channel::oneshot::channel();
+        let inside = Within::new(Some(Arc::new(7)), async {
+            Executor.execute(async { drop(tell.send(ambient::current())) });
+        });
+        inside.await;
+        let number = told.await.expect("it runs").expect("something");
+        assert_eq!(number.downcast_ref(), Some(&7));
     });
 }

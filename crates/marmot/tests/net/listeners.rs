@@ -5,8 +5,9 @@ use std::io::ErrorKind;
 use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::task::Poll;
 
-use marmot::net::TcpStream;
+use marmot::net::{TcpStream, lookup_host};
 use marmot::prelude::*;
 
 use crate::support::{listener, on, on_each};
@@ -45,6 +46,23 @@ fn addresses_that_refuse_are_passed_over() {
 
 /// Each connection wakes one of those who wait, who wakes the next to look whether there is
 /// more. If each woke all there would be 1000 polls.
+#[test]
+fn a_name_is_looked_up_by_somebody_else_and_need_not_be_waited_for() {
+    on(1, || async {
+        let mut lookup = pin!(lookup_host("localhost:80"));
+        // There is but one P, and we are on it.
+        let polled = poll_fn(|cx| Poll::Ready(lookup.as_mut().poll(cx))).await;
+        assert!(polled.is_pending());
+        let mut found = lookup.await.expect("every machine has one");
+        assert!(found.all(|addr| addr.ip().is_loopback() && addr.port() == 80));
+        for _ in 0..10 {
+            let mut given_up = pin!(TcpStream::connect("localhost:1"));
+            let polled = poll_fn(|cx| Poll::Ready(given_up.as_mut().poll(cx))).await;
+            assert!(polled.is_pending());
+        }
+    });
+}
+
 #[test]
 fn a_connection_does_not_wake_a_herd() {
     const ACCEPTORS: usize = 50;
