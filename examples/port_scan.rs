@@ -34,13 +34,25 @@ async fn main() -> io::Result<()> {
     for port in &open {
         println!("{port} is open");
     }
-    let count = usize::from(last.saturating_sub(first)) + 1;
+    let count = (first..=last).count();
     println!(
         "{} of {count} ports are open, after {:.1?}",
         open.len(),
         start.elapsed()
     );
     Ok(())
+}
+
+/// Whether the other side says no, or nothing. Else it is our own want: of descriptors, for one.
+fn is_the_others(error: &io::Error) -> bool {
+    matches!(
+        error.kind(),
+        ErrorKind::ConnectionRefused
+            | ErrorKind::ConnectionReset
+            | ErrorKind::HostUnreachable
+            | ErrorKind::NetworkUnreachable
+            | ErrorKind::TimedOut
+    )
 }
 
 /// The open ones, in order.
@@ -53,7 +65,14 @@ async fn scan(host: SocketAddr, first: u16, last: u16) -> Vec<u16> {
         attempts.push(go!(async move {
             let connected = Dialer::new().timeout(PATIENCE).connect(addr).await;
             drop(turn);
-            connected.is_ok().then_some(port)
+            match connected {
+                Ok(_) => Some(port),
+                Err(error) if is_the_others(&error) => None,
+                Err(error) => {
+                    println!("{port} is unknown: {error}");
+                    None
+                }
+            }
         }));
     }
     let mut open = Vec::new();
