@@ -62,9 +62,17 @@ impl ToSocketAddrs for str {
         if let Ok(addr) = self.parse() {
             return Ok(Target::addrs(vec![addr]));
         }
-        let (host, port) = self
-            .rsplit_once(':')
-            .ok_or_else(|| invalid(self, "missing port in address"))?;
+        let (host, port) = match self.rsplit_once(':') {
+            Some(parts) if !self.ends_with(']') => parts,
+            _ => return Err(invalid(self, "missing port in address")),
+        };
+        // (A lone address of IPv6 with a port behind is fine, as in std.)
+        let inside = host.strip_prefix('[').and_then(|it| it.strip_suffix(']'));
+        let host = inside.unwrap_or(host);
+        // One with a zone is for the resolver, which knows their names.
+        if host.contains(':') && !host.contains('%') && host.parse::<Ipv6Addr>().is_err() {
+            return Err(invalid(self, "too many colons in address"));
+        }
         let port = port.parse().map_err(|_| invalid(self, "invalid port"))?;
         Ok(Target::host(host, port))
     }

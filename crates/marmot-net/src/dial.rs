@@ -203,10 +203,9 @@ impl Dialer {
         let mut again = SELF_CONNECTS;
         loop {
             let stream = self.begin(addr)?.connected(place).await?;
-            if !addr.ip().is_loopback() || self.local.is_some() || stream.local_addr()? != addr {
+            if self.local.is_some() || !has_met_itself(&stream, addr)? {
                 return Ok(stream);
             }
-            // Nobody listens, and the system chose our own port to be that of `addr`.
             again -= 1;
             if again == 0 {
                 return Err(io::ErrorKind::ConnectionRefused.into());
@@ -233,6 +232,11 @@ impl Dialer {
         }
         Ok(stream)
     }
+}
+
+/// Whether nobody listens, and the system chose our own port to be that of `addr`.
+fn has_met_itself(stream: &TcpStream, addr: SocketAddr) -> io::Result<bool> {
+    Ok(addr.ip().is_loopback() && stream.local_addr()? == addr)
 }
 
 /// What has come of the attempts so far.
@@ -385,7 +389,28 @@ mod tests {
     use std::error::Error;
     use std::io::ErrorKind;
 
-    use super::{DialError, in_turn};
+    use marmot_wait::park::block_on;
+
+    use super::{DialError, Dialer, has_met_itself, in_turn};
+
+    #[test]
+    fn a_connection_that_has_met_itself_is_known() {
+        block_on(async {
+            let listener = crate::TcpListener::bind("127.0.0.1:0").await;
+            let addr = listener.expect("a port").local_addr().expect("bound");
+            // Nobody listens there any more, but whoever comes from there meets itself.
+            let dialer = Dialer::new().local_addr(addr);
+            let itself = dialer.connect(addr).await.expect("wanted, it is fine");
+            assert_eq!(itself.peer_addr().expect("connected"), addr);
+            assert!(has_met_itself(&itself, addr).expect("connected"));
+            drop(itself);
+            let listener = crate::TcpListener::bind("127.0.0.1:0").await;
+            let addr = listener.as_ref().map(|it| it.local_addr());
+            let addr = addr.expect("a port").expect("bound");
+            let other = Dialer::new().connect(addr).await.expect("it listens");
+            assert!(!has_met_itself(&other, addr).expect("connected"));
+        });
+    }
 
     #[test]
     fn the_first_failure_is_the_kind_of_all() {

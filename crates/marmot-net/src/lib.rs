@@ -48,6 +48,7 @@ mod dial;
 pub mod hyper;
 pub mod io;
 mod listener;
+mod op_error;
 mod options;
 mod resolve;
 mod socket;

@@ -686,3 +686,24 @@ macro_rules! traits {
     )*};
 }
 pub(crate) use traits;
+
+#[cfg(all(test, unix))]
+mod tests {
+    use std::io::ErrorKind;
+
+    use crate::UnixStream;
+
+    #[test]
+    fn an_end_is_one_unless_we_have_made_it() {
+        let (near, far) = UnixStream::pair().expect("descriptors");
+        let end = |it: &UnixStream| it.socket.not_our_end(Ok(0));
+        assert_eq!(end(&near).expect("the other side's"), 0);
+        near.close();
+        assert_eq!(end(&far).expect("the other side's"), 0);
+        // So it is looked again, and the closing seen.
+        let error = end(&near).expect_err("ours");
+        assert_eq!(error.kind(), ErrorKind::Interrupted);
+        let read = near.socket.not_our_end(Ok(3));
+        assert_eq!(read.expect("bytes are bytes"), 3);
+    }
+}

@@ -8,6 +8,7 @@ use std::task::{Context, Poll};
 use marmot_netpoll::{Direction, Interest, sockets};
 
 use crate::addrs::ToSocketAddrs;
+use crate::op_error::named;
 use crate::options::{buffers, ttl};
 use crate::resolve::resolve;
 use crate::socket::{Socket, deadlines, descriptor};
@@ -43,7 +44,7 @@ impl UdpSocket {
     ///
     /// # Errors
     ///
-    /// That of the last address, or of looking up the name.
+    /// That of the last address, which it names, or of looking up the name.
     ///
     /// # Cancel safety
     ///
@@ -53,7 +54,7 @@ impl UdpSocket {
         for addr in resolve(addrs.target()?).await? {
             match sockets::UdpSocket::bind(addr) {
                 Ok(socket) => return UdpSocket::new(socket),
-                Err(error) => failed = Some(error),
+                Err(error) => failed = Some(named("listen udp", addr, error)),
             }
         }
         Err(failed.unwrap_or_else(no_address))
@@ -101,7 +102,7 @@ impl UdpSocket {
     ///
     /// # Errors
     ///
-    /// That of the last address, or of looking up the name.
+    /// That of the last address, which it names, or of looking up the name.
     ///
     /// # Cancel safety
     ///
@@ -111,7 +112,7 @@ impl UdpSocket {
         for addr in resolve(addrs.target()?).await? {
             match self.socket.get().connect(addr) {
                 Ok(()) => return Ok(()),
-                Err(error) => failed = Some(error),
+                Err(error) => failed = Some(named("dial udp", addr, error)),
             }
         }
         Err(failed.unwrap_or_else(no_address))

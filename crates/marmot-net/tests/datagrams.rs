@@ -208,10 +208,19 @@ mod unix {
             let error = UnixStream::connect(&place.0).await.expect_err("it is gone");
             assert_eq!(error.kind(), ErrorKind::ConnectionRefused);
             let absent = UnixStream::connect(place.0.with_extension("no")).await;
-            assert_eq!(
-                absent.expect_err("no such path").kind(),
-                ErrorKind::NotFound
-            );
+            let error = absent.expect_err("no such path");
+            assert_eq!(error.kind(), ErrorKind::NotFound);
+            let named = format!("dial unix {}: ", place.0.with_extension("no").display());
+            assert!(error.to_string().starts_with(&named), "{error}");
+            let error = UnixListener::bind(&place.0).expect_err("there is a file");
+            assert_eq!(error.kind(), ErrorKind::AddrInUse);
+            let named = format!("listen unix {}: ", place.0.display());
+            assert!(error.to_string().starts_with(&named), "{error}");
+            let long = "x".repeat(200);
+            let error = UnixStream::connect(&long).await.expect_err("too long");
+            assert_eq!(error.kind(), ErrorKind::InvalidInput);
+            let named = format!("dial unix {long}: ");
+            assert!(error.to_string().starts_with(&named), "{error}");
         });
     }
 

@@ -7,7 +7,7 @@ use std::io::ErrorKind;
 use std::time::{Duration, Instant};
 
 use futures::StreamExt;
-use marmot_net::{Dialer, TcpListener, TcpStream, UdpSocket};
+use marmot_net::{Dialer, Target, TcpListener, TcpStream, ToSocketAddrs, UdpSocket};
 use support::{Spawner, everywhere, listener, pair};
 
 #[test]
@@ -200,6 +200,14 @@ fn an_error_names_the_address_it_is_about() {
         assert_eq!(text("localhost").await, (wrong, missing.to_owned()));
         let invalid = "address localhost:http: invalid port";
         assert_eq!(text("localhost:http").await, (wrong, invalid.to_owned()));
+        for lone in ["[::1]", "[::1%1]"] {
+            let missing = format!("address {lone}: missing port in address");
+            assert_eq!(text(lone).await, (wrong, missing));
+        }
+        for many in ["::1", "1:2:80", "1::2::3:80"] {
+            let colons = format!("address {many}: too many colons in address");
+            assert_eq!(text(many).await, (wrong, colons));
+        }
         // Too long to be asked of any server.
         let host = "x".repeat(64);
         let (_, lookup) = text(&format!("{host}:80")).await;
@@ -211,6 +219,34 @@ fn an_error_names_the_address_it_is_about() {
             "no address of the family of the local one"
         );
     });
+}
+
+#[test]
+fn what_cannot_be_bound_is_named_too() {
+    everywhere(|_| async {
+        let other = listener().await;
+        let taken = other.local_addr().expect("bound");
+        let error = TcpListener::bind(taken).await.expect_err("it is taken");
+        assert_eq!(error.kind(), ErrorKind::AddrInUse);
+        let text = error.to_string();
+        assert!(text.starts_with(&format!("listen tcp {taken}: ")), "{text}");
+        let inner = error.get_ref().and_then(std::error::Error::source);
+        let inner: &std::io::Error = inner.and_then(|it| it.downcast_ref()).expect("kept");
+        assert_eq!(inner.kind(), ErrorKind::AddrInUse);
+        assert!(inner.raw_os_error().is_some());
+        let elsewhere = std::net::SocketAddr::from(([192, 0, 2, 1], 9));
+        let error = UdpSocket::bind(elsewhere).await.expect_err("not ours");
+        let text = error.to_string();
+        assert!(text.starts_with("listen udp 192.0.2.1:9: "), "{text}");
+    });
+}
+
+#[test]
+fn a_zone_of_an_address_is_the_resolvers() {
+    let name = "[fe80::1%eth0]:80".target().expect("a name");
+    assert_eq!(name, Target::host("fe80::1%eth0", 80));
+    let plain = "::1:80".target().expect("an address");
+    assert_eq!(plain, "[::1]:80".target().expect("an address"));
 }
 
 #[test]

@@ -389,9 +389,9 @@ fn ending_what_the_other_side_has_reset_is_no_error() {
         server.set_linger(Some(Duration::ZERO)).expect("connected");
         drop(server);
         client.read(&mut [0]).await.expect_err("reset");
-        let error = socket2::SockRef::from(&client).shutdown(std::net::Shutdown::Write);
+        let error = socket2::SockRef::from(&client).shutdown(Shutdown::Write);
         assert_eq!(error.expect_err("gone").kind(), ErrorKind::NotConnected);
-        client.shutdown(std::net::Shutdown::Write).expect("ended");
+        client.shutdown(Shutdown::Write).expect("ended");
         AsyncWriteExt::close(&mut &client).await.expect("ended");
     });
 }

@@ -11,6 +11,7 @@ use socket2::{Domain, Protocol, SockRef, Socket, Type};
 
 use crate::addrs::ToSocketAddrs;
 use crate::listener::{Incoming, Listener};
+use crate::op_error::named;
 use crate::resolve::resolve;
 use crate::socket::descriptor;
 use crate::tcp::TcpStream;
@@ -95,7 +96,7 @@ impl ListenConfig {
     ///
     /// # Errors
     ///
-    /// That of the last address, or of looking up the name.
+    /// That of the last address, which it names, or of looking up the name.
     ///
     /// # Cancel safety
     ///
@@ -105,7 +106,7 @@ impl ListenConfig {
         for addr in resolve(addrs.target()?).await? {
             match self.bind_one(addr) {
                 Ok(listener) => return Ok(listener),
-                Err(error) => failed = Some(error),
+                Err(error) => failed = Some(named("listen tcp", addr, error)),
             }
         }
         Err(failed.unwrap_or_else(no_address))
@@ -165,7 +166,7 @@ impl TcpListener {
     ///
     /// # Errors
     ///
-    /// That of the last address, or of looking up the name.
+    /// That of the last address, which it names, or of looking up the name.
     ///
     /// # Cancel safety
     ///

@@ -11,6 +11,7 @@ use std::path::Path;
 use marmot_netpoll::{Direction, Interest, sockets};
 use socket2::{SockAddr, SockRef};
 
+use crate::op_error::named;
 use crate::options::buffers;
 use crate::socket::{Socket, deadlines, descriptor};
 
@@ -41,9 +42,12 @@ impl UnixDatagram {
     ///
     /// # Errors
     ///
-    /// If the system refuses.
+    /// If the system refuses; it names the path.
     pub fn bind(path: impl AsRef<Path>) -> io::Result<UnixDatagram> {
-        UnixDatagram::new(sockets::UnixDatagram::bind(path)?)
+        let path = path.as_ref();
+        let bound = sockets::UnixDatagram::bind(path);
+        let bound = bound.map_err(|error| named("listen unixgram", path.display(), error));
+        UnixDatagram::new(bound?)
     }
 
     /// Binds to an address, which need not be a path.

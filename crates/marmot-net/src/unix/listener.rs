@@ -13,6 +13,7 @@ use marmot_netpoll::{Direction, sockets};
 use socket2::SockRef;
 
 use crate::listener::{Incoming, Listener};
+use crate::op_error::named;
 use crate::socket::descriptor;
 use crate::unix::UnixStream;
 
@@ -35,9 +36,12 @@ impl UnixListener {
     ///
     /// # Errors
     ///
-    /// If the system refuses.
+    /// If the system refuses; it names the path.
     pub fn bind(path: impl AsRef<Path>) -> io::Result<UnixListener> {
-        UnixListener::new(sockets::UnixListener::bind(path)?)
+        let path = path.as_ref();
+        let bound = sockets::UnixListener::bind(path);
+        let bound = bound.map_err(|error| named("listen unix", path.display(), error));
+        UnixListener::new(bound?)
     }
 
     /// Binds to an address, which need not be a path.

@@ -13,6 +13,7 @@ use std::task::{Context, Poll};
 use futures::io::{AsyncRead, AsyncWrite};
 use marmot_netpoll::{Direction, Interest, sockets};
 
+use crate::op_error::named;
 use crate::options::buffers;
 use crate::socket::{Socket, deadlines, descriptor};
 use crate::split::{self, OwnedReadHalf, OwnedWriteHalf, ReadHalf, WriteHalf};
@@ -36,7 +37,7 @@ use crate::stream::stream;
 /// ```
 #[derive(Debug)]
 pub struct UnixStream {
-    socket: Socket<sockets::UnixStream>,
+    pub(crate) socket: Socket<sockets::UnixStream>,
 }
 
 stream!(UnixStream);
@@ -47,15 +48,22 @@ impl UnixStream {
     ///
     /// # Errors
     ///
-    /// If nobody listens there, or the listener's queue is full.
+    /// If nobody listens there, or the listener's queue is full; it names the path.
     ///
     /// # Cancel safety
     ///
     /// Dropping the future ends the attempt.
     #[track_caller]
     pub fn connect(path: impl AsRef<Path>) -> impl Future<Output = io::Result<UnixStream>> + Send {
-        let (addr, place) = (SocketAddr::from_pathname(path), Location::caller());
-        async move { UnixStream::begin(&addr?)?.connected(place).await }
+        let (path, place) = (path.as_ref().to_owned(), Location::caller());
+        async move {
+            let dialed = async {
+                let addr = SocketAddr::from_pathname(&path)?;
+                UnixStream::begin(&addr)?.connected(place).await
+            };
+            let dialed = dialed.await;
+            dialed.map_err(|error| named("dial unix", path.display(), error))
+        }
     }
 
     /// Connects to an address, which need not be a path.
