@@ -52,6 +52,24 @@ fn the_status_is_the_child_s() {
 }
 
 #[test]
+fn what_cannot_be_started_is_named() {
+    within(PATIENCE, || {
+        let missing = Command::new("no-such-program").spawn();
+        let error = missing.expect_err("missing");
+        assert_eq!(error.kind(), std::io::ErrorKind::NotFound);
+        let text = "exec \"no-such-program\": No such file or directory (os error 2)";
+        assert_eq!(error.to_string(), text);
+        let nowhere = Command::new("sh").current_dir("/no/such").output();
+        let error = block_on(nowhere).expect_err("nowhere");
+        let text = "exec \"sh\" in \"/no/such\": No such file or directory (os error 2)";
+        assert_eq!(error.to_string(), text);
+        let inner = error.get_ref().and_then(std::error::Error::source);
+        let inner: &std::io::Error = inner.and_then(|it| it.downcast_ref()).expect("kept");
+        assert_eq!(inner.raw_os_error(), Some(2));
+    });
+}
+
+#[test]
 fn output_is_all_that_it_writes_to_both_and_its_input_is_empty() {
     within(PATIENCE, || {
         let output = block_on(shell("cat; echo out; echo err >&2; exit 3").output());

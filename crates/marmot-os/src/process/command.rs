@@ -1,10 +1,12 @@
 //! `Command`: how a process is to be started.
 
-use std::ffi::OsStr;
+use std::error::Error;
+use std::ffi::{OsStr, OsString};
+use std::fmt;
 use std::future::Future;
 use std::io;
 use std::panic::Location;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{CommandArgs, CommandEnvs, ExitStatus, Output, Stdio};
 
 use crate::call::Length;
@@ -191,7 +193,7 @@ impl Command {
     ///
     /// # Errors
     ///
-    /// As in std: `NotFound`, `PermissionDenied`.
+    /// As in std: `NotFound`, `PermissionDenied`; the text names the program.
     #[track_caller]
     pub fn spawn(&mut self) -> io::Result<Child> {
         self.spawn_with([Stdio::inherit, Stdio::inherit, Stdio::inherit])
@@ -252,7 +254,44 @@ impl Command {
             self.std.stderr(default[STDERR]());
         }
         let started = Length::Long.run(Location::caller(), || self.std.spawn());
-        Child::new(started?, self.kill_on_drop)
+        let child = started.and_then(|child| Child::new(child, self.kill_on_drop));
+        child.map_err(|error| NotStarted::of(&self.std, error))
+    }
+}
+
+/// An error that names what could not be started. Go: `exec.Error`.
+#[derive(Debug)]
+struct NotStarted {
+    program: OsString,
+    dir: Option<PathBuf>,
+    error: io::Error,
+}
+
+impl NotStarted {
+    fn of(command: &std::process::Command, error: io::Error) -> io::Error {
+        let its = NotStarted {
+            program: command.get_program().to_owned(),
+            dir: command.get_current_dir().map(Path::to_owned),
+            error,
+        };
+        io::Error::new(its.error.kind(), its)
+    }
+}
+
+impl fmt::Display for NotStarted {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "exec {:?}", self.program)?;
+        if let Some(dir) = &self.dir {
+            // It may be this that does not exist.
+            write!(f, " in {dir:?}")?;
+        }
+        write!(f, ": {}", self.error)
+    }
+}
+
+impl Error for NotStarted {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        Some(&self.error)
     }
 }
 

@@ -16,6 +16,7 @@ use crate::signal::{self, Listening, Signal};
 
 /// Sees to it that the child is reaped when it ends.
 pub(super) fn adopt(mut child: Child, watch: Option<Watch>) {
+    Orphans::listen();
     if !matches!(child.try_wait(), Ok(None)) {
         return;
     }
@@ -81,7 +82,7 @@ mod watched {
 /// Children that signals tell of.
 struct Orphans {
     children: Vec<Child>,
-    /// While there are any.
+    /// While there are any, if it could be had.
     listening: Option<Listening>,
 }
 
@@ -96,15 +97,31 @@ impl Orphans {
     }
 
     fn add(child: Child) {
-        let mut orphans = Orphans::lock();
-        orphans.children.push(child);
-        if orphans.listening.is_none() {
-            // If it can't be listened to, the next that is added tries again.
-            orphans.listening = signal::on(&[Signal::CHLD], |_| Orphans::sweep()).ok();
+        Orphans::lock().children.push(child);
+        Orphans::listen();
+    }
+
+    /// Sees to it that signals are listened to, if there are children that they tell of.
+    fn listen() {
+        if !Orphans::lock().are_unheard() {
+            return;
         }
+        // Not under the lock: it may call who listens already. If it can't be listened to, the next
+        // child that anybody drops tries again.
+        let new = signal::on(&[Signal::CHLD], |_| Orphans::sweep()).ok();
+        let mut orphans = Orphans::lock();
+        let unused = match orphans.are_unheard() {
+            true => std::mem::replace(&mut orphans.listening, new),
+            false => new,
+        };
         drop(orphans);
+        drop(unused);
         // One may have ended before we listened.
         Orphans::sweep();
+    }
+
+    fn are_unheard(&self) -> bool {
+        !self.children.is_empty() && self.listening.is_none()
     }
 
     fn sweep() {

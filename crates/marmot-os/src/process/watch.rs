@@ -2,7 +2,7 @@
 //!
 //! ```text
 //!   Linux:      pidfd_open ─▶ a descriptor that is readable once the child has ended
-//!   elsewhere:  SIGCHLD says that some child has
+//!   elsewhere, and where there is no descriptor left:  SIGCHLD says that some child has
 //! ```
 //!
 //! In both cases the answer is `try_wait`'s, which asks the kernel and reaps. A descriptor is
@@ -89,16 +89,14 @@ pub(super) mod pidfd {
     use std::process::{Child, ExitStatus};
 
     use marmot_netpoll::{Any, Direction, Evented, Interest};
-    use rustix::io::Errno;
     use rustix::process::{Pid, PidfdFlags, pidfd_open};
 
     pub(crate) type Descriptor = Evented<Any<OwnedFd>>;
 
-    /// `None` if the kernel has no such thing, or forbids it.
+    /// `None` if the kernel has no such thing, forbids it, or has no descriptor left.
     pub(super) fn open(child: &Child) -> io::Result<Option<Descriptor>> {
         match pidfd_open(Pid::from_child(child), PidfdFlags::empty()) {
             Ok(descriptor) => Evented::new(Any(descriptor), Interest::READABLE).map(Some),
-            Err(Errno::MFILE | Errno::NFILE) => Err(Errno::MFILE.into()),
             Err(_) => Ok(None),
         }
     }
