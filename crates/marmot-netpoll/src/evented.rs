@@ -498,3 +498,69 @@ impl<T: Descriptor, F> fmt::Debug for Io<'_, T, F> {
             .finish_non_exhaustive()
     }
 }
+
+#[cfg(all(test, unix, not(marmot_loom)))]
+mod tests {
+    use std::future::Future;
+    use std::io::{Read, Write};
+    use std::sync::Arc;
+    use std::task::{Context, Waker};
+    use std::time::Duration;
+
+    use marmot_testing::ByHand;
+    use mio::Interest;
+    use mio::unix::pipe::{Receiver, Sender, new};
+
+    use super::{Evented, Poller};
+    use crate::readiness::Direction;
+    use crate::source::Wakes;
+
+    fn in_turn() -> (Arc<Poller>, Sender, Evented<Receiver>) {
+        let poller = Poller::new().expect("a poller");
+        poller.add_driver();
+        let (into, out) = new().expect("a pipe");
+        let out = Evented::register(&poller, out, Interest::READABLE, Wakes::InTurn);
+        (poller, into, out.expect("registered"))
+    }
+
+    #[test]
+    fn one_that_is_done_wakes_the_next_though_it_is_not_dropped_yet() {
+        let (poller, mut into, out) = in_turn();
+        let read = || Box::pin(out.io(Direction::Read, |mut pipe| pipe.read(&mut [0])));
+        let mut first = read();
+        let [mut second, mut third] = [read(), read()].map(ByHand::new);
+        let mut cx = Context::from_waker(Waker::noop());
+        assert!(first.as_mut().poll(&mut cx).is_pending());
+        second.expect_pending();
+        third.expect_pending();
+        into.write_all(b"ab").expect("room");
+        let long = Some(Duration::from_secs(20));
+        assert_eq!(poller.poll(long).expect("an event"), 1);
+        assert_eq!((second.wakes(), third.wakes()), (0, 0));
+        assert!(first.as_mut().poll(&mut cx).is_ready());
+        assert_eq!((second.wakes(), third.wakes()), (1, 0));
+        assert_eq!(poller.waiting_count(), 1, "two have been woken");
+        assert_eq!(second.expect_ready().expect("a byte"), 1);
+        // Nothing has said yet that nothing is left.
+        assert_eq!((third.wakes(), poller.waiting_count()), (1, 0));
+        third.expect_pending();
+        assert_eq!(poller.waiting_count(), 1);
+        drop((first, third));
+        assert_eq!(poller.waiting_count(), 0);
+    }
+
+    #[test]
+    fn one_that_is_dropped_when_it_was_woken_wakes_the_next() {
+        let (poller, mut into, out) = in_turn();
+        let read = || ByHand::new(out.io(Direction::Read, |mut pipe| pipe.read(&mut [0])));
+        let (mut first, mut second) = (read(), read());
+        first.expect_pending();
+        second.expect_pending();
+        into.write_all(b"a").expect("room");
+        let long = Some(Duration::from_secs(20));
+        assert_eq!(poller.poll(long).expect("an event"), 1);
+        drop(first);
+        assert_eq!((second.wakes(), poller.waiting_count()), (1, 0));
+        assert_eq!(second.expect_ready().expect("a byte"), 1);
+    }
+}

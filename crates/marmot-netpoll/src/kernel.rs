@@ -147,6 +147,26 @@ mod tests {
             let events = kernel.wait(Some(span)).expect("a wait");
             assert_eq!(events.iter().count(), 1, "{span:?}");
             assert!(began.elapsed() < Duration::from_secs(5));
+            // What was taken is not told again, whether there is more or not.
+            for span in [0, 300, 1_300].map(|micros| micros * MICROSECOND) {
+                assert!(kernel.wait(Some(span)).expect("a wait").is_empty());
+            }
+        }
+    }
+
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn a_wait_is_not_rounded_up_to_a_millisecond() {
+        let mut kernel = Kernel::new().expect("a queue");
+        for micros in [100, 1_100] {
+            let span = micros * MICROSECOND;
+            // On a busy machine most are late; rounded up, all of them would be.
+            let in_time = (0..1000).any(|_| {
+                let began = Instant::now();
+                assert!(kernel.wait(Some(span)).expect("a wait").is_empty());
+                began.elapsed() < span + 500 * MICROSECOND
+            });
+            assert!(in_time, "a thousand waits of {span:?} were all late");
         }
     }
 }

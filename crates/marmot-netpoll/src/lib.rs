@@ -34,6 +34,7 @@ mod registry;
 mod seat;
 mod source;
 mod spare;
+mod turns;
 mod waiting;
 
 #[cfg(unix)]

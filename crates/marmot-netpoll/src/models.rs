@@ -6,7 +6,8 @@
 //! with `Bell::lie_down` writing over a ring; with `Source::leave` counting one that was
 //! woken, or passing nothing on, or looking at the readiness before it takes the lock; with
 //! either fence of `Waiting` left out; with `Waiting::count` reading beginnings first, or ends with
-//! a Relaxed load, or `Waiting::end` writing them with a Relaxed addition. Stronger orderings than there are now were
+//! a Relaxed load, or `Waiting::end` writing them with a Relaxed addition; with `Turns` telling one of those in the
+//! queue, or telling without the lock, or not at all. Stronger orderings than there are now were
 //! tried, and weakened because the models held.
 
 use std::sync::Arc;
@@ -22,6 +23,7 @@ use marmot_wait::WakeList;
 use crate::readiness::{Direction, Event, Verdict};
 use crate::seat::{Awake, Bell, Sleep};
 use crate::source::{Enlisted, Place, Source, Wakes};
+use crate::turns::Turns;
 use crate::waiting::Waiting;
 
 /// Not loom's atomic: it only counts, and publishes nothing that a model looks at.
@@ -356,5 +358,57 @@ fn of_two_that_an_event_wakes_each_is_woken_or_has_left() {
         assert_eq!(count.0.load(SeqCst), usize::from(waits));
         leave(&source, stays, &waiting);
         assert_eq!(waiting.count(), 0);
+    });
+}
+
+/// Who gets the turn gives it back.
+fn takes_a_turn(turns: &Turns<()>, bell: &Bell) -> bool {
+    let taken = turns.take(bell, None);
+    if taken.is_some() {
+        turns.give_back(());
+    }
+    taken.is_some()
+}
+
+fn rings(turns: &Turns<()>, bell: &Bell) {
+    if bell.ring() == Some(Sleep::Queued) {
+        turns.tell_queued();
+    }
+}
+
+#[test]
+fn of_two_in_the_queue_each_hears_his_bell() {
+    loom::model(|| {
+        let turns = Arc::new(Turns::new(()));
+        turns.try_take().expect("it is free");
+        let bells = [Arc::new(Bell::new()), Arc::new(Bell::new())];
+        let sleepers = bells.clone().map(|bell| {
+            let turns = Arc::clone(&turns);
+            thread::spawn(move || takes_a_turn(&turns, &bell))
+        });
+        for bell in &bells {
+            rings(&turns, bell);
+        }
+        for sleeper in sleepers {
+            assert!(!sleeper.join().expect("no panic"), "somebody has it");
+        }
+    });
+}
+
+#[test]
+fn what_is_given_back_is_not_lost_on_one_who_is_leaving() {
+    loom::model(|| {
+        let turns = Arc::new(Turns::new(()));
+        turns.try_take().expect("it is free");
+        let leaving = Arc::new(Bell::new());
+        let sleepers = [Arc::clone(&leaving), Arc::new(Bell::new())].map(|bell| {
+            let turns = Arc::clone(&turns);
+            thread::spawn(move || takes_a_turn(&turns, &bell))
+        });
+        turns.give_back(());
+        rings(&turns, &leaving);
+        let [_may, gets_it] = sleepers.map(|sleeper| sleeper.join().expect("no panic"));
+        assert!(gets_it, "nobody rings for it");
+        assert!(turns.try_take().is_some());
     });
 }

@@ -7,8 +7,9 @@
 //! ```
 //!
 //! *read* and *write*: a try may succeed. *finished*: the other side will send, or take, no
-//! more, so a try never blocks. *urgent*: out-of-band data was announced. *expired* and
-//! *closed* are said by our side, and stay until taken back.
+//! more, or there is an error to tell, so behind the last bytes a try does not block. *urgent*:
+//! out-of-band data was announced. *expired* and *closed* are said by our side, and stay until
+//! taken back.
 //!
 //! The poller only adds bits, and adds one to the tick each time. Whoever tried and would
 //! have blocked takes the bits of its direction away, but only from the word it had seen
@@ -67,7 +68,8 @@ impl Direction {
 pub(crate) struct Event(u32);
 
 impl Event {
-    /// An error or a hang-up concerns both directions: whoever tries learns of it.
+    /// An error or a hang-up concerns both directions: whoever tries learns of it, and nothing blocks
+    /// before that.
     pub(crate) fn of(event: &mio::event::Event) -> Event {
         let pair = |yes: bool, bits: u32| if yes { bits } else { 0 };
         Event(
@@ -75,7 +77,10 @@ impl Event {
                 | pair(event.is_writable(), WRITE)
                 | pair(event.is_read_closed(), READ | READ_FINISHED)
                 | pair(event.is_write_closed(), WRITE | WRITE_FINISHED)
-                | pair(event.is_error(), READ | WRITE)
+                | pair(
+                    event.is_error(),
+                    READ | WRITE | READ_FINISHED | WRITE_FINISHED,
+                )
                 | pair(event.is_priority(), READ | URGENT),
         )
     }
@@ -254,6 +259,22 @@ mod tests {
         assert_eq!(word.seen().verdict(Direction::Read), Verdict::Try);
         word.clear(Direction::Read, word.seen());
         assert_eq!(word.seen().verdict(Direction::Read), Verdict::Wait);
+        // The end is forgotten with it.
+        word.add(Event::ready(Direction::Read));
+        word.clear_short(Direction::Read, word.seen());
+        assert_eq!(word.seen().verdict(Direction::Read), Verdict::Wait);
+    }
+
+    #[test]
+    fn the_end_of_one_direction_says_nothing_of_the_other() {
+        for (ended, other) in [BOTH, [Direction::Write, Direction::Read]].map(|[a, b]| (a, b)) {
+            let word = Readiness::new();
+            word.add(Event::finished(ended));
+            word.clear_short(ended, word.seen());
+            assert_eq!(word.seen().verdict(ended), Verdict::Try);
+            word.clear_short(other, word.seen());
+            assert_eq!(word.seen().verdict(other), Verdict::Wait);
+        }
     }
 
     #[test]
@@ -274,7 +295,9 @@ mod tests {
         assert_eq!(word.seen().verdict(Direction::Write), Verdict::Expired);
         word.expire(Direction::Write, false);
         assert_eq!(word.seen().verdict(Direction::Write), Verdict::Wait);
-        word.close();
+        word.expire(Direction::Read, true);
+        assert!(word.close());
+        assert!(!word.close());
         for direction in BOTH {
             assert_eq!(word.seen().verdict(direction), Verdict::Closed);
         }

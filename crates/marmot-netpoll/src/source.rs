@@ -300,11 +300,16 @@ impl Enlisted {
 
 #[cfg(all(test, not(marmot_loom)))]
 mod tests {
-    use marmot_testing::CountingWaker;
+    use std::sync::Arc;
+    use std::task::{Wake, Waker};
+    use std::time::Duration;
+
+    use marmot_testing::{CountingWaker, within};
     use marmot_wait::WakeList;
 
     use super::{Enlisted, Place, Source, Wakes};
-    use crate::readiness::{Direction, Event};
+    use crate::loom::lock;
+    use crate::readiness::{Direction, Event, Verdict};
     use crate::waiting::Waiting;
 
     fn drained(wakes: Wakes) -> Source {
@@ -335,16 +340,17 @@ mod tests {
     #[test]
     fn an_event_wakes_all_who_wait_in_its_direction_and_nobody_else() {
         let (source, waiting) = (drained(Wakes::All), Waiting::new());
-        let wakers: Vec<_> = (0..4).map(|_| CountingWaker::new()).collect();
-        let directions = [Direction::Read, Direction::Write, Direction::Read];
-        let mut keys = [None, None, None];
+        let wakers: Vec<_> = (0..5).map(|_| CountingWaker::new()).collect();
+        let mut directions = [Direction::Read; 4];
+        directions[1] = Direction::Write;
+        let mut keys = [None, None, None, None];
         for ((key, direction), waker) in keys.iter_mut().zip(directions).zip(&wakers) {
             source.enlist(direction, key, &waker.waker(), &waiting);
         }
-        source.enlist_slot(Direction::Read, &wakers[3].waker(), &waiting);
+        source.enlist_slot(Direction::Read, &wakers[4].waker(), &waiting);
         fire(&source, Direction::Read, &waiting);
         let woken: Vec<_> = wakers.iter().map(|waker| waker.wakes()).collect();
-        assert_eq!((woken, waiting.count()), (vec![1, 0, 1, 1], 1));
+        assert_eq!((woken, waiting.count()), (vec![1, 0, 1, 1, 1], 1));
         for (key, direction) in keys.into_iter().zip(directions) {
             let next = source.leave(direction, key.expect("enlisted"), &waiting);
             assert!(next.is_none(), "all have been woken");
@@ -355,7 +361,7 @@ mod tests {
     #[test]
     fn in_turn_an_event_wakes_the_first_in_its_direction_and_the_slot_and_nobody_else() {
         let (source, waiting) = (drained(Wakes::InTurn), Waiting::new());
-        let wakers: Vec<_> = (0..4).map(|_| CountingWaker::new()).collect();
+        let wakers: Vec<_> = (0..5).map(|_| CountingWaker::new()).collect();
         let (mut a, mut b) = (None, None);
         let enlist = |direction, key: &mut _, who: usize| {
             source.enlist(direction, key, &wakers[who].waker(), &waiting)
@@ -366,16 +372,103 @@ mod tests {
         assert_eq!(slot, Enlisted::Unwatched);
         let mut c = None;
         assert_eq!(enlist(Direction::Read, &mut c, 3), Enlisted::Unwatched);
-        assert_eq!(waiting.count(), 4);
+        let mut d = None;
+        assert_eq!(enlist(Direction::Read, &mut d, 4), Enlisted::Unwatched);
+        assert_eq!(waiting.count(), 5);
         fire(&source, Direction::Read, &waiting);
         let woken: Vec<_> = wakers.iter().map(|waker| waker.wakes()).collect();
-        assert_eq!((woken, waiting.count()), (vec![1, 0, 1, 0], 2));
+        assert_eq!((woken, waiting.count()), (vec![1, 0, 1, 0, 0], 3));
         for (direction, key) in [(Direction::Write, b), (Direction::Read, c)] {
             let next = source.leave(direction, key.expect("enlisted"), &waiting);
             assert!(next.is_none(), "it was not woken");
         }
         leave(&source, a, &waiting);
+        assert_eq!((wakers[4].wakes(), waiting.count()), (1, 0));
+        leave(&source, d, &waiting);
         assert_eq!(waiting.count(), 0);
+    }
+
+    #[test]
+    fn nobody_waits_for_what_is_there_is_over_or_is_closed() {
+        let (source, waiting) = (drained(Wakes::All), Waiting::new());
+        let word = source.readiness();
+        let refused = |expected| {
+            let mut key = None;
+            let enlisted = [
+                source.enlist(Direction::Read, &mut key, Waker::noop(), &waiting),
+                source.enlist_slot(Direction::Read, Waker::noop(), &waiting),
+            ];
+            for enlisted in enlisted {
+                assert!(matches!(enlisted, Enlisted::Not(_, verdict) if verdict == expected));
+            }
+            assert_eq!((key, waiting.count()), (None, 0));
+        };
+        fire(&source, Direction::Read, &waiting);
+        refused(Verdict::Try);
+        word.expire(Direction::Read, true);
+        refused(Verdict::Expired);
+        word.close();
+        refused(Verdict::Closed);
+    }
+
+    #[test]
+    fn what_our_side_does_wakes_all_who_wait_in_that_direction() {
+        for wakes in [Wakes::All, Wakes::InTurn] {
+            let (source, waiting) = (drained(wakes), Waiting::new());
+            let wakers: Vec<_> = (0..3).map(|_| CountingWaker::new()).collect();
+            let directions = [Direction::Read, Direction::Read, Direction::Write];
+            let mut keys = [None, None, None];
+            for ((key, direction), waker) in keys.iter_mut().zip(directions).zip(&wakers) {
+                source.enlist(direction, key, &waker.waker(), &waiting);
+            }
+            let mut owed = WakeList::new();
+            source.rouse(Direction::Read, &mut owed);
+            assert_eq!(owed.len(), 2);
+            owed.wake_all();
+            let woken: Vec<_> = wakers.iter().map(|waker| waker.wakes()).collect();
+            assert_eq!(woken, [1, 1, 0]);
+        }
+    }
+
+    /// Looks at the source when it goes; or for ever, if somebody holds its lock then.
+    struct Looks(Arc<Source>);
+
+    impl Wake for Looks {
+        fn wake(self: Arc<Self>) {}
+    }
+
+    impl Drop for Looks {
+        fn drop(&mut self) {
+            drop(lock(&self.0.sides));
+        }
+    }
+
+    #[test]
+    fn no_waker_is_dropped_under_the_lock() {
+        within(Duration::from_secs(20), || {
+            for wakes in [Wakes::All, Wakes::InTurn] {
+                let (source, waiting) = (Arc::new(drained(wakes)), Waiting::new());
+                let looks = || Waker::from(Arc::new(Looks(Arc::clone(&source))));
+                let mut keys = [None, None];
+                for _ in 0..2 {
+                    for key in &mut keys {
+                        // The second time in place of the first.
+                        source.enlist(Direction::Read, key, &looks(), &waiting);
+                        source.enlist_slot(Direction::Write, &looks(), &waiting);
+                    }
+                }
+                leave(&source, keys[0], &waiting);
+                fire(&source, Direction::Write, &waiting);
+                source
+                    .readiness()
+                    .clear(Direction::Write, source.readiness().seen());
+                source.enlist_slot(Direction::Write, &looks(), &waiting);
+                source.abandon(&waiting);
+                fire(&source, Direction::Read, &waiting);
+                leave(&source, keys[1], &waiting);
+                assert_eq!(waiting.count(), 0);
+            }
+        });
     }
 
     #[test]
@@ -431,7 +524,9 @@ mod tests {
         for (key, waker) in keys.iter_mut().zip(&wakers) {
             source.enlist(Direction::Read, key, &waker.waker(), &waiting);
         }
+        let entry = keys[0];
         for round in 1..=3 {
+            assert_eq!(keys[0], entry, "its entry is used again");
             fire(&source, Direction::Read, &waiting);
             assert_eq!((wakers[0].wakes(), wakers[1].wakes()), (round, 0));
             let seen = source.readiness().seen();

@@ -115,7 +115,7 @@ impl<'a> Spare<'a> {
     }
 }
 
-#[cfg(test)]
+#[cfg(all(test, not(marmot_loom)))]
 mod tests {
     use std::mem::MaybeUninit;
 
@@ -132,5 +132,26 @@ mod tests {
             });
             assert_eq!((read.ok(), spare.count()), (Some(most), most));
         }
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn each_read_says_how_much_it_has_filled() {
+        use std::io::Write;
+        use std::os::unix::net::UnixStream;
+
+        let (mut into, pipe) = mio::unix::pipe::new().expect("a pipe");
+        let (mut here, there) = UnixStream::pair().expect("a pair");
+        let mut room = [MaybeUninit::uninit(); 8];
+        let mut spare = Spare::new(&mut room);
+        for bytes in [&b"abc"[..], b"d"] {
+            into.write_all(bytes).expect("room");
+            assert_eq!(spare.read(&pipe).expect("bytes"), bytes.len());
+            assert_eq!(spare.count(), bytes.len());
+            here.write_all(bytes).expect("room");
+            assert_eq!(spare.recv(&there).expect("bytes"), bytes.len());
+            assert_eq!(spare.count(), bytes.len());
+        }
+        assert_eq!(spare.len(), 8);
     }
 }

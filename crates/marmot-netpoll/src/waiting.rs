@@ -125,3 +125,39 @@ impl Waiting {
         self.drivers.load(Relaxed)
     }
 }
+
+#[cfg(all(test, not(marmot_loom)))]
+mod tests {
+    use super::Waiting;
+
+    #[test]
+    fn the_last_driver_that_leaves_learns_of_one_who_waits_and_no_other() {
+        let waiting = Waiting::new();
+        assert!(!waiting.begin(), "nobody looks");
+        waiting.add_driver();
+        waiting.add_driver();
+        assert!(waiting.begin(), "two look");
+        assert!(!waiting.remove_driver(), "one looks still");
+        assert!(waiting.begin());
+        assert!(waiting.remove_driver(), "three wait, and nobody looks");
+        waiting.end(3);
+        waiting.add_driver();
+        assert!(!waiting.remove_driver(), "nobody waits");
+    }
+
+    #[test]
+    fn a_wait_may_end_on_another_p_than_it_began_on() {
+        let waiting = Waiting::new();
+        let before = marmot_wait::lane();
+        // Lanes have any numbers.
+        for lane in [None, Some(0), Some(7), Some(4095)] {
+            marmot_wait::set_lane(lane);
+            let _nobody_looks = waiting.begin();
+        }
+        assert_eq!(waiting.count(), 4);
+        marmot_wait::set_lane(Some(3));
+        waiting.end(4);
+        assert_eq!(waiting.count(), 0);
+        marmot_wait::set_lane(before);
+    }
+}

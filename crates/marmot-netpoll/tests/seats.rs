@@ -215,3 +215,70 @@ fn a_look_wakes_those_whose_time_has_come() {
         assert_eq!(read.expect_ready(), b'!');
     });
 }
+
+#[test]
+fn one_who_waits_is_served_when_the_last_runtime_has_left() {
+    within(LIMIT, || {
+        let poller = Poller::new().expect("a poller");
+        let seat = Seat::new(&poller);
+        let (mut sender, receiver) = pipe(&poller);
+        let mut read = ByHand::new(byte(&receiver));
+        read.expect_pending();
+        drop(seat);
+        sender.write_all(b"!").expect("room");
+        until(LIMIT, "somebody looks", || read.wakes() == 1);
+        assert_eq!(read.expect_ready(), b'!');
+    });
+}
+
+#[test]
+fn the_fallback_leaves_the_poller_to_a_runtime_that_comes() {
+    within(LIMIT, || {
+        let poller = Poller::new().expect("a poller");
+        let (mut sender, receiver) = pipe(&poller);
+        for _ in 0..20 {
+            // The thread is started, or goes on, and waits in the kernel.
+            let mut read = ByHand::new(byte(&receiver));
+            read.expect_pending();
+            let seat = Arc::new(Seat::new(&poller));
+            let there = Arc::clone(&seat);
+            let sleeper = thread::spawn(move || there.poll(None));
+            until(LIMIT, "the runtime is in the kernel", || polling(&seat));
+            sender.write_all(b"!").expect("room");
+            assert_eq!(sleeper.join().expect("no panic").expect("an event"), 1);
+            assert_eq!(read.expect_ready(), b'!');
+        }
+    });
+}
+
+/// As far as it can be seen from outside.
+fn polling(seat: &Seat) -> bool {
+    format!("{seat:?}").contains("Bell(2)")
+}
+
+#[test]
+fn the_fallback_outlives_a_waker_that_panics() {
+    struct Panics;
+    impl Wake for Panics {
+        fn wake(self: Arc<Self>) {
+            panic!("a waker that panics");
+        }
+    }
+    within(LIMIT, || {
+        let poller = Poller::new().expect("a poller");
+        let (mut sender, receiver) = pipe(&poller);
+        let waker = Waker::from(Arc::new(Panics));
+        let mut read = Box::pin(byte(&receiver));
+        let polled = read.as_mut().poll(&mut Context::from_waker(&waker));
+        assert!(polled.is_pending());
+        sender.write_all(b"ab").expect("room");
+        until(LIMIT, "it was woken", || poller.waiting_count() == 0);
+        drop(read);
+        let (mut other, receiver) = pipe(&poller);
+        let mut read = ByHand::new(byte(&receiver));
+        read.expect_pending();
+        other.write_all(b"!").expect("room");
+        until(LIMIT, "somebody looks still", || read.wakes() == 1);
+        assert_eq!(read.expect_ready(), b'!');
+    });
+}
