@@ -57,6 +57,7 @@ mod stream;
 mod tcp;
 #[cfg(feature = "tokio-io")]
 mod tokio_io;
+mod turns;
 mod udp;
 #[cfg(unix)]
 mod unix;

@@ -14,6 +14,11 @@ use futures::channel::oneshot;
 use marmot_wait::{BlockingKind, Note, WaitReason, blocking, note, park, runner};
 
 use crate::addrs::{Kind, Target, ToSocketAddrs};
+use crate::turns::Turns;
+
+/// So many lookups hold a thread each; further ones wait. Go has the same number.
+const AT_ONCE: usize = 500;
+static TURNS: Turns = Turns::new(AT_ONCE);
 
 /// What the system's resolver says does not name the host.
 #[derive(Debug)]
@@ -41,6 +46,8 @@ impl Error for LookupError {
 }
 
 /// The addresses of a host, in the order in which they should be tried.
+///
+/// A lookup blocks a thread, so no more than 500 go on at a time; further ones wait for their turn.
 ///
 /// # Errors
 ///
@@ -80,8 +87,10 @@ pub(crate) async fn resolve_from(
         Kind::Addrs(addrs) => return Ok(addrs),
         Kind::Host(host, port) => (host, port),
     };
+    let turn = noted(place, TURNS.take()).await;
     let (answer, answered) = oneshot::channel();
     let ask = async move {
+        let _until_it_is_found = turn;
         let note = Note {
             reason: WaitReason::Syscall,
             object: 0,
@@ -102,14 +111,48 @@ pub(crate) async fn resolve_from(
             drop(thread.spawn(move || park::block_on(ask))?);
         }
     }
-    let mut answered = pin!(answered);
+    noted(place, answered)
+        .await
+        .unwrap_or_else(|_| Err(io::Error::other("the lookup was cut off")))
+}
+
+/// Says for a goroutine that waits here that it waits for the world.
+async fn noted<F: Future>(place: &'static Location<'static>, wait: F) -> F::Output {
+    let mut wait = pin!(wait);
     std::future::poll_fn(|cx| {
-        let polled = answered.as_mut().poll(cx);
+        let polled = wait.as_mut().poll(cx);
         if polled.is_pending() {
             note::set(WaitReason::IoWait, 0, place);
         }
         polled
     })
     .await
-    .unwrap_or_else(|_| Err(io::Error::other("the lookup was cut off")))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use marmot_testing::{ByHand, within};
+    use marmot_wait::park::block_on;
+
+    use super::{AT_ONCE, TURNS, lookup_host};
+
+    #[test]
+    fn no_more_lookups_than_that_hold_a_thread() {
+        within(Duration::from_secs(60), || {
+            let all: Vec<_> = (0..AT_ONCE).map(|_| block_on(TURNS.take())).collect();
+            let mut lookup = ByHand::new(lookup_host("localhost:80"));
+            lookup.expect_pending();
+            assert_eq!(lookup.wakes(), 0);
+            // Addresses need no thread.
+            let mut address = ByHand::new(lookup_host("127.0.0.1:80"));
+            address.expect_ready().expect("an address");
+            drop(all);
+            assert_eq!(lookup.wakes(), 1);
+            drop(lookup);
+            let mut found = block_on(lookup_host("localhost:80")).expect("its own name");
+            assert!(found.all(|addr| addr.ip().is_loopback()));
+        });
+    }
 }

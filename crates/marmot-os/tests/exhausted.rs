@@ -58,6 +58,14 @@ fn a_start_without_descriptors_fails_and_leaves_none_and_no_child() {
         for spare in 0..16 {
             // What is found out, and what comes of it, happens without descriptors too.
             let outcome = with_spare(spare, || block_on(cat().output()));
+            // One that would not end by itself is ended if its pipes can't be had.
+            let kept = with_spare(spare, || {
+                let mut endless = Command::new("sleep");
+                endless.arg("1000").stdout(Stdio::piped()).spawn()
+            });
+            if let Ok(mut child) = kept {
+                child.kill().expect("it is ours");
+            }
             match outcome {
                 Ok(output) => worked += usize::from(output.status.success()),
                 Err(error) => assert!(error.to_string().contains("os error 24"), "{error}"),

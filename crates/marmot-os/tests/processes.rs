@@ -81,6 +81,54 @@ fn output_is_all_that_it_writes_to_both_and_its_input_is_empty() {
 }
 
 #[test]
+fn what_nobody_reads_does_not_hold_a_status_up() {
+    within(PATIENCE, || {
+        let mut command = shell("head -c 1000000 /dev/zero; head -c 1000000 /dev/zero >&2");
+        command.stdout(Stdio::piped()).stderr(Stdio::piped());
+        block_on(command.status()).expect("it ends, in whatever way");
+    });
+}
+
+#[test]
+fn output_does_not_read_what_is_ours() {
+    if is_child() {
+        let output = block_on(Command::new("cat").output()).expect("started");
+        assert_eq!(output.stdout, b"");
+        return;
+    }
+    within(PATIENCE, || {
+        let mut command = support::again("output_does_not_read_what_is_ours");
+        command.stdin(Stdio::piped()).stdout(Stdio::null());
+        let mut this = command.spawn().expect("the test can be started");
+        let mut stdin = this.stdin.take().expect("piped");
+        // It may have ended before it could take it.
+        let _unread = std::io::Write::write_all(&mut stdin, b"ours");
+        drop(stdin);
+        assert!(this.wait().expect("a child").success());
+    });
+}
+
+#[test]
+fn a_child_that_has_ended_gets_no_signal() {
+    within(PATIENCE, || {
+        let mut child = shell("exit 3")
+            .stdout(Stdio::piped())
+            .spawn()
+            .expect("started");
+        let stdout = child.stdout.take().expect("piped");
+        block_on(stdout.read_to_end(&mut Vec::new())).expect("a pipe");
+        // Nobody has waited for it: the system would still know its number.
+        until(PATIENCE, "it is told", || {
+            let sent = child.signal(Signal::USR1);
+            sent.is_err_and(|error| error.to_string() == "process already finished")
+        });
+        child.kill().expect("that it has ended is no error");
+        let status = block_on(child.wait()).expect("it has ended");
+        assert_eq!(status.code(), Some(3));
+    });
+}
+
+#[test]
 fn output_larger_than_the_pipes_is_read_from_both() {
     within(PATIENCE, || {
         let script = "head -c 3000000 /dev/zero >&2 & head -c 5000000 /dev/zero; wait";
@@ -164,14 +212,18 @@ fn a_kill_ends_it() {
 #[test]
 fn a_dropped_child_goes_on_and_leaves_no_zombie() {
     within(PATIENCE, || {
-        let mut child = shell("read line; exit 0")
+        let mut child = shell("read line; echo still here")
             .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
             .spawn()
             .expect("started");
         let (pid, stdin) = (child.id(), child.stdin.take().expect("piped"));
+        let stdout = child.stdout.take().expect("piped");
         drop(child);
-        assert!(is_there(pid), "it goes on");
         drop(stdin);
+        let mut said = Vec::new();
+        block_on(stdout.read_to_end(&mut said)).expect("a pipe");
+        assert_eq!(said, b"still here\n");
         until(PATIENCE, "it has ended and was reaped", || !is_there(pid));
     });
 }
@@ -200,7 +252,9 @@ fn kill_on_drop_kills_and_reaps() {
 fn the_output_of_one_is_the_input_of_the_next() {
     within(PATIENCE, || {
         block_on(async {
-            let mut first = shell("echo one; echo two").stdout(Stdio::piped()).spawn()?;
+            let mut first = shell("sleep 0.1; echo one; echo two")
+                .stdout(Stdio::piped())
+                .spawn()?;
             let between = first.stdout.take().expect("piped");
             let second = Command::new("wc")
                 .arg("-l")
