@@ -90,6 +90,25 @@ mod tests {
     }
 
     #[test]
+    fn the_last_of_a_crowd_is_found_wherever_it_stands() {
+        for count in CROWD as u64..MANY as u64 {
+            for last in 1..=count {
+                // The one that came as the last-th is due last.
+                let at = |n: u64| if n == last { G + 1000 } else { G + n };
+                let queue = queue((1..=count).map(at));
+                let earliest = if last == 1 { G + 2 } else { G + 1 };
+                assert_eq!(serve_at(&queue, earliest), G + 1000, "{last} of {count}");
+            }
+        }
+    }
+
+    #[test]
+    fn the_end_of_the_grain_belongs_to_it_and_what_is_behind_does_not() {
+        let queue = queue([G + 1, G + 2, G + 3, 2 * G, 2 * G + 1]);
+        assert_eq!(serve_at(&queue, G + 1), 2 * G);
+    }
+
+    #[test]
     fn many_are_served_at_the_end_of_the_grain_and_never_later() {
         let queue = queue((0..100_000).map(|n| 3 * G + 1 + n));
         assert_eq!(serve_at(&queue, 3 * G + 1), 4 * G);
@@ -104,6 +123,20 @@ mod tests {
             queue.remove(key);
         }
         assert_eq!(serve_at(&queue, G + 1), G + 1);
+    }
+
+    #[test]
+    fn nor_are_they_among_those_that_wait_unsorted() {
+        let far = 1 << 30;
+        let mut queue = queue((0..5000).map(|n| (far + n) << 10));
+        let lone = far / G * G + 1;
+        let dead: Vec<_> = (0..50).map(|n| queue.insert(lone + 1 + n, ())).collect();
+        queue.insert(lone, ());
+        assert_eq!(serve_at(&queue, lone), lone / G * G + G, "a crowd");
+        for key in dead {
+            queue.remove(key);
+        }
+        assert_eq!(serve_at(&queue, lone), lone);
     }
 
     #[test]

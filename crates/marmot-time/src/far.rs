@@ -280,6 +280,20 @@ mod tests {
     }
 
     #[test]
+    fn one_whose_clock_is_behind_takes_nothing_and_changes_nothing() {
+        let mut far = Far::after(0);
+        far.take_until(100 * MS, |_| panic!("nothing is there"));
+        assert!(!far.takes(100 * MS));
+        far.take_until(50 * MS, |_| panic!("nothing is there"));
+        assert!(!far.takes(100 * MS), "it has its place in the heap");
+        far.push(node(101 * MS));
+        far.take_until(60 * MS, |_| panic!("early"));
+        let mut came = 0;
+        far.take_until(101 * MS, |_| came += 1);
+        assert_eq!((came, far.len()), (1, 0));
+    }
+
+    #[test]
     fn the_end_of_time_has_a_slot() {
         let mut far = Far::after(0);
         far.push(node(u64::MAX));

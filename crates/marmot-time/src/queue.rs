@@ -502,6 +502,12 @@ mod tests {
 
     use super::{KEEP, Key, LOOKS, SPILL, TimerQueue};
 
+    /// How many nodes there are.
+    fn held<T>(queue: &TimerQueue<T>) -> usize {
+        let far = queue.far.as_ref().map_or(0, |far| far.len());
+        queue.heap.len() + far
+    }
+
     /// The same queue, written so that one sees at once that it is right.
     #[derive(Default)]
     struct Model {
@@ -608,7 +614,7 @@ mod tests {
             }
             let living = self.model.by_name.len();
             assert_eq!(self.queue.len(), living);
-            assert!(self.queue.nodes() <= 2 * living + KEEP + 1);
+            assert!(held(&self.queue) <= 2 * living + KEEP + 1);
             if self.rng.below(4) == 0 {
                 let (next, earliest) = (self.queue.next_deadline(), self.model.earliest());
                 match living {
@@ -675,12 +681,12 @@ mod tests {
                 assert!(queue.reset(key, (n % 31 + 1) << 27));
             }
             assert!(queue.remove(key).is_some());
-            assert!(queue.nodes() <= 2 * 2001 + KEEP + 1);
+            assert!(held(&queue) <= 2 * 2001 + KEEP + 1);
         }
         for key in stay {
             assert!(queue.remove(key).is_some());
         }
-        assert_eq!((queue.nodes(), queue.next_deadline()), (0, None));
+        assert_eq!((held(&queue), queue.next_deadline()), (0, None));
         assert!(queue.far.is_none(), "the memory is given back");
     }
 
@@ -710,10 +716,26 @@ mod tests {
             let near = queue.insert(500, 2);
             assert!(queue.remove(far).is_some());
             assert!(queue.remove(near).is_some());
-            assert!(queue.nodes() <= 2 + KEEP + 2);
+            assert!(held(&queue) <= 2 + KEEP + 2);
         }
         assert_eq!(queue.remove(first), Some((1, 0)));
         assert_eq!(queue.next_deadline(), None);
+    }
+
+    #[test]
+    fn the_last_timer_taken_back_at_once_takes_its_node_along() {
+        let mut queue = TimerQueue::new();
+        for stay in [0, 10, 2 * SPILL as u64] {
+            while (queue.len() as u64) < stay {
+                queue.insert(1 << 40, 0);
+            }
+            let nodes = held(&queue);
+            for at in [1 << 41, 1 << 50, u64::MAX] {
+                let key = queue.insert(at, 1);
+                assert_eq!(queue.remove(key), Some((at, 1)));
+                assert_eq!(held(&queue), nodes, "{at} beside {stay}");
+            }
+        }
     }
 
     #[test]
@@ -723,7 +745,7 @@ mod tests {
         for at in 11..10_000 {
             assert!(queue.reset(key, at));
         }
-        assert_eq!(queue.nodes(), 1);
+        assert_eq!(held(&queue), 1);
         assert_eq!(queue.pop_due(9_998), None);
         assert_eq!(queue.pop_due(9_999), Some(()));
     }
@@ -735,7 +757,7 @@ mod tests {
         for at in (0..100_000).rev() {
             queue.reset(key, at);
             queue.reset(key, 1_000_000);
-            assert!(queue.nodes() <= 2 + KEEP);
+            assert!(held(&queue) <= 2 + KEEP);
         }
         assert_eq!(queue.next_deadline(), Some(1_000_000));
     }

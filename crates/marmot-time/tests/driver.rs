@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::task::{Context, Wake, Waker};
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use marmot_testing::{ByHand, within};
 use marmot_time::{Group, Sleep, Timer, lanes, ms, secs, sleep};
@@ -97,6 +97,41 @@ fn who_goes_to_sleep_learns_the_exact_deadline() {
 }
 
 #[test]
+fn who_goes_to_sleep_learns_of_a_timer_that_was_put_off() {
+    let rt = Runtime::new();
+    let lane = rt.group.open_lane();
+    let before = set_lane(Some(lane));
+    let mut sleep = Box::pin(sleep(secs(60)));
+    let mut cx = Context::from_waker(Waker::noop());
+    assert!(sleep.as_mut().poll(&mut cx).is_pending());
+    let at = Instant::now() + secs(3600);
+    sleep.as_mut().get_mut().reset(at);
+    let until = rt.group.prepare_sleep([lane].into_iter());
+    assert_eq!(until, clock::ns_of(at));
+    set_lane(before);
+}
+
+#[test]
+fn all_that_are_due_are_fired_at_once_though_their_grain_is_not_over() {
+    let rt = Runtime::new();
+    let lane = rt.group.open_lane();
+    let at = (clock::now_ns() + 60_000_000_000).next_multiple_of(1_000_000);
+    let before = set_lane(Some(lane));
+    let origin = Instant::now() - Duration::from_nanos(clock::now_ns());
+    let mut crowd: Vec<_> = (1..=100)
+        .map(|n| {
+            ByHand::new(marmot_time::sleep_until(
+                origin + Duration::from_nanos(at + n),
+            ))
+        })
+        .collect();
+    crowd.iter_mut().for_each(ByHand::expect_pending);
+    set_lane(before);
+    // Late as it is, nobody has looked since the first one was armed.
+    assert_eq!(lanes::fire(lane, at + 100_000), 100);
+}
+
+#[test]
 fn a_lone_sleeper_is_not_kept_waiting_by_thousands_that_sleep_longer() {
     let rt = Runtime::new();
     let (a, b) = (rt.group.open_lane(), rt.group.open_lane());
@@ -167,6 +202,8 @@ fn only_the_earliest_is_fired_alone() {
     assert_eq!(lanes::fire_one(lane, u64::MAX), 1);
     assert_eq!((late.wakes(), early.wakes()), (0, 1));
     assert_eq!(lanes::fire_one(lane, u64::MAX), 1);
+    let cell = lanes::deadline_cell(lane).load(Ordering::SeqCst);
+    assert_eq!(cell, NONE, "nobody need look again");
     assert_eq!(lanes::fire_one(lane, u64::MAX), 0, "none is left");
     assert_eq!(late.wakes(), 1);
 }
@@ -214,8 +251,11 @@ fn a_closed_lane_leaves_its_timers_to_the_thread_of_ours() {
                 .is_pending()
         );
         rt.group.close_lane(lane);
-        ended.recv().expect("the sleep ends without its runtime");
         // The lane is still this thread's, but takes nothing new.
+        let mut other = ByHand::new(sleep(secs(3600)));
+        other.expect_pending();
+        assert!(lanes::live(lane) <= 1);
+        ended.recv().expect("the sleep ends without its runtime");
         marmot_wait::park::block_on(sleep(ms(1)));
         assert_eq!(lanes::live(lane), 0);
         set_lane(before);

@@ -157,6 +157,23 @@ fn a_reset_sleep_ends_at_its_new_time() {
 }
 
 #[test]
+fn a_sleep_put_off_for_ever_leaves_its_lane() {
+    with_lane(|lane| {
+        let mut cx = Context::from_waker(Waker::noop());
+        let mut nap = sleep(secs(3600));
+        assert!(Pin::new(&mut nap).poll(&mut cx).is_pending());
+        nap.reset(Instant::now() + secs(600 * 366 * 24 * 3600));
+        assert_eq!(lanes::live(lane), 0, "nothing to wait for");
+        assert!(Pin::new(&mut nap).poll(&mut cx).is_pending());
+        assert!(!nap.is_elapsed());
+        assert_eq!(lanes::live(lane), 0);
+        nap.reset(Instant::now() + secs(60));
+        assert!(Pin::new(&mut nap).poll(&mut cx).is_pending());
+        assert_eq!(lanes::live(lane), 1);
+    });
+}
+
+#[test]
 fn a_sleep_put_off_to_what_is_past_too_is_ready_at_once() {
     for fired in [true, false] {
         with_lane(|lane| {
