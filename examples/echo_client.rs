@@ -12,8 +12,8 @@ use futures::io::{AsyncBufReadExt, BufReader};
 use marmot::net::TcpStream;
 use marmot::prelude::*;
 
-/// The server may say nothing for so long when it should.
-const PATIENCE: Duration = secs(10);
+/// So long the server may take for the rest, once it has been told that there will be no more.
+const PATIENCE: Duration = secs(2);
 
 #[marmot::main]
 async fn main() -> io::Result<()> {
@@ -34,18 +34,15 @@ async fn main() -> io::Result<()> {
         while let Some(line) = input.recv().await {
             writer.write_all(format!("{line}\n").as_bytes()).await?;
         }
+        // Acts on the read below, which already waits: until here nobody knew how long that may take.
+        writer.set_read_deadline(Instant::now() + PATIENCE);
         // Dropping the writing half says that there will be no more.
         Ok::<_, io::Error>(())
     });
 
     let mut reader = BufReader::new(reader);
     let mut line = String::new();
-    loop {
-        // Only while something is owed would silence be a fault; here it is a limit for all.
-        let read = timeout(PATIENCE, reader.read_line(&mut line)).await;
-        if read.map_err(|_| io::ErrorKind::TimedOut)?? == 0 {
-            break;
-        }
+    while reader.read_line(&mut line).await? > 0 {
         print!("{line}");
         line.clear();
     }

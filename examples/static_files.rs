@@ -3,6 +3,7 @@
 //! hyper brings HTTP, and knows of us only two traits for bytes and one for timers. Look at
 //! `FileBody`, which reads the next piece of a file when hyper asks for it, and at `serve`, which
 //! ends a connection when its request is done. In Go: `http.FileServer(http.Dir("."))`.
+//! It does not know `Range`, and sends the whole file then, as a server may.
 //! Arguments: the directory, and the address to listen on.
 
 #![expect(clippy::print_stdout, reason = "it is a program, and prints")]

@@ -26,7 +26,8 @@ async fn main() -> io::Result<()> {
         return Err(io::Error::other("tcp_proxy ADDRESS TARGET [IDLE SECONDS]"));
     };
     let idle = idle.first().map_or(Ok(IDLE_SECONDS), |text| text.parse());
-    let idle = Duration::from_secs_f64(idle.map_err(io::Error::other)?);
+    let idle = Duration::try_from_secs_f64(idle.map_err(io::Error::other)?);
+    let idle = idle.map_err(io::Error::other)?;
     let there: Arc<str> = there.as_str().into();
     let listener = TcpListener::bind(here.as_str()).await?;
     println!("listening on {}, for {there}", listener.local_addr()?);
@@ -69,7 +70,8 @@ async fn copy(both: &[TcpStream; 2], from: usize, to: usize, idle: Duration) -> 
     let mut buffer = vec![0; 32 * 1024];
     let mut bytes = 0;
     loop {
-        let deadline = Instant::now() + idle;
+        // Beyond what a clock can tell is never.
+        let deadline = Instant::now().checked_add(idle);
         both.iter().for_each(|stream| stream.set_deadline(deadline));
         let moved = async {
             let some = both[from].read(&mut buffer).await?;

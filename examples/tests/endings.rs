@@ -211,6 +211,9 @@ fn a_directory_is_served_and_nothing_beside_it() {
     assert!(headers.contains("content-type: text/html"), "{headers}");
     let (status, _, body) = ask(&mut client, "GET /a%20dir/big.bin");
     assert!(status == 200 && body == big);
+    let part = "GET / HTTP/1.1\r\nRange: bytes=0-1\r\nNote: it ends with";
+    let (status, _, body) = ask(&mut client, part);
+    assert_eq!((status, body.as_slice()), (200, &b"<p>hello"[..]));
     let (status, headers, _) = ask(&mut client, "HEAD /a%20dir/big.bin");
     assert_eq!(status, 200);
     assert!(headers.contains("content-length: 3000000"), "{headers}");

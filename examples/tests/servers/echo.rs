@@ -1,7 +1,8 @@
 //! The echo server and its client.
 
 use std::io::{Read, Write};
-use std::net::Shutdown;
+use std::net::{Shutdown, TcpListener};
+use std::time::{Duration, Instant};
 
 use crate::program::{Program, connect, test};
 
@@ -25,6 +26,28 @@ fn a_client_of_std_gets_back_what_it_sends_and_its_end() {
         assert!(back == sent);
         assert!(server.line().ends_with("has gone after 100000 bytes"));
         drop(silent);
+    });
+}
+
+#[test]
+fn a_server_that_owes_an_answer_is_not_waited_for_for_ever() {
+    test(|| {
+        let silent = TcpListener::bind("127.0.0.1:0").expect("a port");
+        let addr = silent.local_addr().expect("bound").to_string();
+        let mut client = Program::start("echo_client", &[&addr]);
+        let (mut server, _) = silent.accept().expect("a client");
+        let begun = Instant::now();
+        // Its input goes on for longer than its patience; that is no fault of the server's.
+        let mut input = client.process.stdin.take().expect("piped");
+        std::thread::sleep(Duration::from_millis(2_200));
+        writeln!(input, "late").expect("it reads");
+        let mut heard = [0; 5];
+        server.read_exact(&mut heard).expect("it still sends");
+        server.write_all(&heard).expect("it still reads");
+        assert_eq!(client.line(), "late");
+        drop(input);
+        assert!(!client.process.wait().expect("a process").success());
+        assert!(begun.elapsed() >= Duration::from_millis(4_200));
     });
 }
 

@@ -57,6 +57,20 @@ fn a_connection_on_which_nothing_moves_is_given_up_and_one_that_moves_is_not() {
 }
 
 #[test]
+fn a_limit_may_be_longer_than_a_clock_can_tell_and_not_negative() {
+    test(|| {
+        let (target, addr) = listen();
+        let mut proxy = Program::start("tcp_proxy", &["127.0.0.1:0", &addr, "1e19"]);
+        let mut client = connect(proxy.addr());
+        let (mut server, _) = target.accept().expect("the proxy connects");
+        client.write_all(b".").expect("it reads");
+        server.read_exact(&mut [0]).expect("it came through");
+        let mut none = Program::start("tcp_proxy", &["127.0.0.1:0", &addr, "-1"]);
+        assert_eq!(none.process.wait().expect("a process").code(), Some(1));
+    });
+}
+
+#[test]
 fn without_a_target_a_client_is_let_go() {
     test(|| {
         let (gone, addr) = listen();
