@@ -117,7 +117,7 @@ pub(crate) async fn resolve_from(
 }
 
 /// Says for a goroutine that waits here that it waits for the world.
-async fn noted<F: Future>(place: &'static Location<'static>, wait: F) -> F::Output {
+pub(crate) async fn noted<F: Future>(place: &'static Location<'static>, wait: F) -> F::Output {
     let mut wait = pin!(wait);
     std::future::poll_fn(|cx| {
         let polled = wait.as_mut().poll(cx);

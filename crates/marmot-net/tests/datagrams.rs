@@ -157,9 +157,12 @@ mod unix {
     use std::io::ErrorKind;
     use std::path::PathBuf;
     use std::sync::atomic::{AtomicU32, Ordering};
+    use std::task::Poll;
+    use std::time::{Duration, Instant};
 
     use futures::io::AsyncReadExt;
     use marmot_net::{UnixDatagram, UnixListener, UnixStream};
+    use marmot_testing::ByHand;
 
     use super::support::{Spawner, everywhere};
 
@@ -265,6 +268,49 @@ mod unix {
                 let error = error.expect_err("nobody accepts any more");
                 assert_eq!(error.kind(), ErrorKind::ConnectionRefused);
             }
+        });
+    }
+
+    /// The kernel tells nobody of room in a queue that others have filled.
+    #[test]
+    fn who_waits_for_room_in_a_queue_that_others_have_filled_burns_no_processor() {
+        everywhere(|_| async {
+            let place = Place::new();
+            let receiver = UnixDatagram::bind(&place.0).expect("a new path");
+            let (filling, sender) = (UnixDatagram::unbound(), UnixDatagram::unbound());
+            let (filling, sender) = (filling.expect("a socket"), sender.expect("a socket"));
+            filling.connect(&place.0).expect("it is there");
+            while filling.try_send(b"x").is_ok() {}
+            let mut sending = ByHand::new(sender.send_to(b"last", &place.0));
+            sending.expect_pending();
+            let (begun, mut looks) = (Instant::now(), 0);
+            while begun.elapsed() < Duration::from_millis(100) {
+                if sending.wakes() > 0 {
+                    sending.expect_pending();
+                    looks += 1;
+                }
+                std::thread::yield_now();
+            }
+            assert!((1..50).contains(&looks), "{looks}");
+            sender.set_write_deadline(Instant::now());
+            let late = loop {
+                std::thread::yield_now();
+                if sending.wakes() > 0
+                    && let Poll::Ready(sent) = sending.poll()
+                {
+                    break sent.expect_err("its time is over");
+                }
+            };
+            assert_eq!(late.kind(), ErrorKind::TimedOut);
+            sender.set_write_deadline(None);
+            let sending = async { sender.send_to(b"last", &place.0).await };
+            let receiving = async {
+                let mut buf = [0; 8];
+                while receiver.recv(&mut buf).await.expect("open") == 1 {}
+                assert_eq!(&buf[..4], b"last");
+            };
+            let (sent, ()) = futures::join!(sending, receiving);
+            assert_eq!(sent.expect("there is room"), 4);
         });
     }
 

@@ -7,13 +7,19 @@ use std::os::fd::AsFd;
 use std::os::unix::net::SocketAddr;
 use std::panic::Location;
 use std::path::Path;
+use std::time::Duration;
 
 use marmot_netpoll::{Direction, Interest, sockets};
+use marmot_time::{ms, sleep};
 use socket2::{SockAddr, SockRef};
 
 use crate::op_error::named;
 use crate::options::buffers;
+use crate::resolve::noted;
 use crate::socket::{Socket, deadlines, descriptor};
+
+/// So long at most until one looks again whether another socket's queue has room.
+const LONGEST_PAUSE: Duration = ms(10);
 
 /// A Unix socket for datagrams.
 ///
@@ -184,8 +190,34 @@ impl UnixDatagram {
         buf: &'a [u8],
         path: P,
     ) -> impl Future<Output = io::Result<usize>> + Send + 'a {
-        self.socket
-            .writing(move |io| io.send_to(buf, path.as_ref()))
+        let place = Location::caller();
+        async move {
+            let attempt = move |io: &sockets::UnixDatagram| io.send_to(buf, path.as_ref());
+            self.send_patiently(place, attempt).await
+        }
+    }
+
+    /// Sends to a socket that we are not connected to. If *its* queue is full no event tells when there
+    /// is room (that each failed attempt frees what it had allocated makes one that means nothing), so
+    /// we look again after a while.
+    async fn send_patiently(
+        &self,
+        place: &'static Location<'static>,
+        mut attempt: impl FnMut(&sockets::UnixDatagram) -> io::Result<usize>,
+    ) -> io::Result<usize> {
+        let mut pause = ms(1);
+        loop {
+            let once = |io: &sockets::UnixDatagram| match attempt(io) {
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => Ok(None),
+                sent => sent.map(Some),
+            };
+            let evented = self.socket.evented();
+            if let Some(sent) = evented.io_from(place, Direction::Write, once).await? {
+                return Ok(sent);
+            }
+            noted(place, sleep(pause)).await;
+            pause = (pause * 2).min(LONGEST_PAUSE);
+        }
     }
 
     /// Sends a datagram to the socket at an address, which need not be a path.
@@ -207,8 +239,7 @@ impl UnixDatagram {
         async move {
             let addr = addr?;
             let attempt = |io: &sockets::UnixDatagram| SockRef::from(io).send_to(buf, &addr);
-            let evented = self.socket.evented();
-            evented.io_from(place, Direction::Write, attempt).await
+            self.send_patiently(place, attempt).await
         }
     }
 
