@@ -6,8 +6,8 @@
 //! with `Bell::lie_down` writing over a ring; with `Source::leave` counting one that was
 //! woken, or passing nothing on, or looking at the readiness before it takes the lock; with
 //! either fence of `Waiting` left out; with `Waiting::count` reading beginnings first, or ends with
-//! a Relaxed load, or `Waiting::end` writing them with a Relaxed addition; with `Turns` telling one of those in the
-//! queue, or telling without the lock, or not at all. Stronger orderings than there are now were
+//! a Relaxed load, or `Waiting::end` writing them with a Relaxed addition; with `Turns` telling nobody that
+//! it is free, or one of those in the queue that a bell has rung, or that without the lock. Stronger orderings than there are now were
 //! tried, and weakened because the models held.
 
 use std::sync::Arc;

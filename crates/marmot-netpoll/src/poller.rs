@@ -308,13 +308,14 @@ mod tests {
     use std::time::{Duration, Instant};
 
     use marmot_testing::CountingWaker;
-    use mio::Interest;
     use mio::unix::pipe;
+    use mio::{Interest, Token};
 
     use super::Poller;
     use crate::fallback::Fallback;
     use crate::kernel::Kernel;
-    use crate::readiness::{Direction, Verdict};
+    use crate::loom::lock;
+    use crate::readiness::{Direction, Readiness, Verdict};
     use crate::source::{Source, Wakes};
 
     const LONG: Option<Duration> = Some(Duration::from_secs(10));
@@ -389,6 +390,31 @@ mod tests {
         assert_eq!(poller.poll(LONG).expect("a wait"), 100);
         assert_eq!((counter.wakes(), poller.waiting_count()), (100, 0));
         assert_eq!(poller.poll(Some(Duration::ZERO)).expect("a look"), 0);
+    }
+
+    #[test]
+    fn events_that_are_nobodys_hide_none_of_those_behind_them() {
+        let poller = Poller::new().expect("a poller");
+        let mut kernel = take(&poller);
+        let mut watched: Vec<_> = (0..10).map(|_| watched(&poller)).collect();
+        for (into, ..) in &mut watched {
+            into.write_all(b"!").expect("room");
+        }
+        let events = kernel.wait(LONG).expect("events");
+        // Every other one goes after its event was collected.
+        for (_, out, _) in watched.iter_mut().step_by(2) {
+            let of_it = |token: &Token| lock(&poller.sources).get(*token).is_some();
+            let token = events.iter().map(mio::event::Event::token).find(of_it);
+            poller
+                .deregister(out, token.expect("one is left"))
+                .expect("it was registered");
+        }
+        assert!(poller.gather(events).is_empty(), "nobody waits");
+        let told = |word: &Readiness| word.seen().verdict(Direction::Read) == Verdict::Try;
+        let told = watched
+            .iter()
+            .filter(|(.., source)| told(source.readiness()));
+        assert_eq!(told.count(), 5);
     }
 
     #[test]

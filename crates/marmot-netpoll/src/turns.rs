@@ -2,13 +2,13 @@
 //!
 //! ```text
 //!           take                        give back
-//!   free ─────────▶ somebody is in it ─────────────▶ free; those in the queue are told
+//!   free ─────────▶ somebody is in it ─────────────▶ free; one in the queue is told
 //!                      ▲ take
 //!                      └─── queue up ─▶ it is free: take · the bell has rung: go · time is over: go
 //! ```
 //!
-//! There is no order in the queue: all are told, and one is first. (One alone might just be leaving,
-//! and what it was told be lost on it.)
+//! There is no order in the queue. The one that is told takes it, or goes because its bell has rung:
+//! then whoever rang tells all, so that what is free is not lost on those who stay.
 
 use std::sync::PoisonError;
 use std::time::{Duration, Instant};
@@ -95,7 +95,7 @@ impl<K> Turns<K> {
         let wanted = turn.queued > 0;
         drop(turn);
         if wanted {
-            self.changed.notify_all();
+            self.changed.notify_one();
         }
     }
 

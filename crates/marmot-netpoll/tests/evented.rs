@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use marmot_netpoll::sockets::UnixStream;
 use marmot_netpoll::{Direction, Evented, Interest};
-use marmot_testing::{ByHand, within};
+use marmot_testing::{ByHand, until, within};
 use marmot_wait::park::block_on;
 use marmot_wait::{WaitReason, note};
 
@@ -211,4 +211,26 @@ fn an_interrupted_try_is_made_again() {
         }
     });
     assert_eq!(tried.expect("room"), 1);
+}
+
+#[test]
+fn of_those_who_wait_in_turn_an_event_wakes_the_first() {
+    within(LIMIT, || {
+        let (ours, theirs) = Other::pair().expect("a pair of sockets");
+        ours.set_nonblocking(true).expect("a socket");
+        let ours = Evented::in_turn(UnixStream::from_std(ours), BOTH).expect("registered");
+        let mut waits = [(); 3].map(|()| ByHand::new(ours.ready(Direction::Read)));
+        let failed = ours.try_io(Direction::Read, |mut socket| socket.read(&mut [0]));
+        failed.expect_err("nothing to read");
+        waits.iter_mut().for_each(ByHand::expect_pending);
+        (&theirs).write_all(b"!").expect("room");
+        until(LIMIT, "one is woken", || waits[0].wakes() == 1);
+        // The thread at the poller has done with that event when it has come to a later one.
+        let (later, mut sender) = pair();
+        let mut fence = ByHand::new(async { read(&later, &mut [0]).await });
+        fence.expect_pending();
+        sender.write_all(b"!").expect("room");
+        until(LIMIT, "the later one", || fence.wakes() == 1);
+        assert_eq!(waits.each_ref().map(ByHand::wakes), [1, 0, 0]);
+    });
 }

@@ -358,6 +358,15 @@ fn a_time_that_is_over_wakes_those_of_its_direction_and_one_taken_back_nobody() 
         };
         assert_eq!((reads.wakes(), writes.wakes()), woken);
         assert_eq!(poller.waiting_count(), 1);
+        let over = if direction == Direction::Read {
+            writes.expect_pending();
+            reads.expect_ready()
+        } else {
+            reads.expect_pending();
+            writes.expect_ready()
+        };
+        let error = over.expect_err("its time is over");
+        assert_eq!(error.kind(), io::ErrorKind::TimedOut);
         drop(expiry.mark(false));
     }
 }

@@ -132,7 +132,7 @@ impl Sleep {
     #[must_use]
     pub fn is_elapsed(&self) -> bool {
         !self.registration.is_armed() && !self.registration.is_new()
-            || self.deadline != clock::NEVER && self.deadline <= clock::now_ns()
+            || self.deadline <= clock::now_ns()
     }
 
     pub(crate) fn place(&self) -> &'static Location<'static> {

@@ -155,12 +155,16 @@ fn a_woken_waiter_that_goes_wakes_the_next() {
     let timer = Timer::new(LONG);
     let mut first = ByHand::new(timer.recv());
     let mut second = ByHand::new(timer.recv());
+    let mut third = ByHand::new(timer.recv());
     first.expect_pending();
     second.expect_pending();
+    third.expect_pending();
     timer.reset(ms(1));
     pass(ms(1));
     lanes::fire(lane, marmot_wait::clock::now_ns());
     assert_eq!((first.wakes(), second.wakes()), (1, 0));
+    drop(third);
+    assert_eq!(second.wakes(), 0, "somebody is on the way");
     drop(first);
     assert_eq!(second.wakes(), 1);
     second.expect_ready();
@@ -186,6 +190,48 @@ fn a_waiter_overtaken_by_another_waits_on() {
     lanes::fire(lane, marmot_wait::clock::now_ns());
     assert_eq!(slow.wakes(), 1);
     slow.expect_ready();
+    set_lane(before);
+    group.close_lane(lane);
+}
+
+#[test]
+fn a_waiter_overtaken_by_another_keeps_its_place_and_nothing_else() {
+    let group = Group::new(Box::new(|| {}));
+    let lane = group.open_lane();
+    let before = set_lane(Some(lane));
+    let timer = Timer::new(LONG);
+    let (mut first, mut second) = (ByHand::new(timer.recv()), ByHand::new(timer.recv()));
+    first.expect_pending();
+    second.expect_pending();
+    let handles = first.counter().handles();
+    for _ in 0..3 {
+        timer.reset(ms(1));
+        pass(ms(1));
+        lanes::fire(lane, marmot_wait::clock::now_ns());
+        assert_eq!((first.wakes(), second.wakes()), (1, 0));
+        assert!(timer.try_recv().is_some(), "somebody is faster");
+        first.expect_pending();
+        assert_eq!(first.counter().handles(), handles);
+    }
+    set_lane(before);
+    group.close_lane(lane);
+}
+
+#[test]
+fn a_timer_that_was_rung_too_early_waits_on() {
+    let group = Group::new(Box::new(|| {}));
+    let lane = group.open_lane();
+    let before = set_lane(Some(lane));
+    let timer = Timer::new(LONG);
+    let mut waits = ByHand::new(timer.recv());
+    waits.expect_pending();
+    assert_eq!(lanes::fire(lane, u64::MAX), 1, "with a clock far ahead");
+    assert_eq!((waits.wakes(), lanes::live(lane)), (0, 1));
+    timer.reset(ms(1));
+    pass(ms(1));
+    assert_eq!(lanes::fire(lane, marmot_wait::clock::now_ns()), 1);
+    assert_eq!(waits.wakes(), 1);
+    waits.expect_ready();
     set_lane(before);
     group.close_lane(lane);
 }
