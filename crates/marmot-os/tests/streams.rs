@@ -11,7 +11,7 @@ use std::process::{Child, Command, Stdio};
 use std::task::{Context, Waker};
 
 use marmot_os::io;
-use marmot_testing::within;
+use marmot_testing::{ByHand, within};
 use marmot_wait::park::block_on;
 
 mod support;
@@ -202,6 +202,25 @@ fn all_is_written_to_a_pipe_whose_reader_is_slow() {
         let right = |(n, &byte): (usize, &u8)| byte == b'a' + (n % 26) as u8;
         assert!(all.iter().enumerate().all(right));
         assert!(child.wait().expect("it ends").success());
+    });
+}
+
+#[test]
+fn a_write_for_which_there_is_no_room_waits_and_does_not_hold_its_thread() {
+    let test = "a_write_for_which_there_is_no_room_waits_and_does_not_hold_its_thread";
+    if is_child() {
+        let bytes = vec![b'x'; 1_000_000];
+        let stderr = io::stderr();
+        let mut writing = ByHand::new(stderr.write_all(&bytes));
+        while writing.poll().is_pending() && writing.wakes() > 0 {}
+        assert!(!writing.is_done(), "nobody reads");
+        return;
+    }
+    within(PATIENCE, move || {
+        let mut child = start(test);
+        let unread = child.stderr.take().expect("piped");
+        assert!(child.wait().expect("it ends").success());
+        drop(unread);
     });
 }
 

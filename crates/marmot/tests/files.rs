@@ -25,6 +25,32 @@ async fn a_file_that_blocks_holds_nobody_up() {
     fs::remove_file(&path).await.expect("ours");
 }
 
+/// Such a call gives its P away before it begins; one that is only found to block is still running.
+#[marmot::test]
+async fn a_dump_shows_a_call_that_is_known_to_take_long_as_a_system_call() {
+    let path = std::env::temp_dir().join(format!("marmot-long-{}", std::process::id()));
+    let made = Command::new("mkfifo").arg(&path).status().await;
+    assert!(made.expect("mkfifo").success());
+    let mut open = std::fs::File::options();
+    let writes = open.read(true).write(true).open(&path).expect("both ends");
+    let its = path.clone();
+    let reader = go!(async move {
+        let (file, mut bytes) = (fs::File::open(its).await?, Vec::new());
+        file.read_to_end(&mut bytes).await
+    });
+    let told = || runtime::stack().contains("[syscall");
+    for _ in 0..10_000 {
+        if told() {
+            break;
+        }
+        sleep(ms(1)).await;
+    }
+    assert!(told(), "{}", runtime::stack());
+    drop(writes);
+    assert_eq!(reader.await.expect("no panic").expect("the end"), 0);
+    fs::remove_file(&path).await.expect("ours");
+}
+
 #[marmot::test]
 async fn a_dump_says_who_waits_for_a_process_and_who_for_its_output() {
     let mut child = Command::new("cat")

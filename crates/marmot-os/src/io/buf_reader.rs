@@ -438,6 +438,25 @@ mod tests {
     }
 
     #[test]
+    fn what_was_searched_for_one_end_is_searched_again_for_another() {
+        let pieces = Pieces::new(&[b"x;a,b", b",c\n"]);
+        let mut reader = BufReader::new(pieces);
+        let mut cx = Context::from_waker(Waker::noop());
+        let mut line = String::new();
+        for _ in 0..2 {
+            assert!(pin!(reader.read_line(&mut line)).poll(&mut cx).is_pending());
+        }
+        assert_eq!(reader.buffer(), b"x;a,b", "and no line yet");
+        for (delimiter, expected) in [(b';', &b"x;"[..]), (b',', b"a,"), (b',', b"b,")] {
+            let mut piece = Vec::new();
+            let got = block_on(reader.read_until(delimiter, &mut piece)).expect("there");
+            assert_eq!((got, piece.as_slice()), (expected.len(), expected));
+        }
+        block_on(reader.read_line(&mut line)).expect("text");
+        assert_eq!(line, "c\n");
+    }
+
+    #[test]
     fn a_line_that_is_not_text_is_an_error_and_the_next_one_is_given() {
         let mut lines = BufReader::new(&b"\xff\xfe\nfine\n"[..]).lines();
         let error = block_on(lines.next_line()).expect_err("not text");
