@@ -157,9 +157,10 @@ fn accept_whole<C>(mut accept: impl FnMut() -> io::Result<C>) -> io::Result<C> {
 fn is_want(error: &io::Error) -> bool {
     const ENFILE: i32 = 23;
     const EMFILE: i32 = 24;
+    const ENOBUFS: i32 = if cfg!(target_os = "linux") { 105 } else { 55 };
     let code = error.raw_os_error();
     error.kind() == io::ErrorKind::OutOfMemory
-        || cfg!(unix) && (code == Some(EMFILE) || code == Some(ENFILE))
+        || cfg!(unix) && [ENFILE, EMFILE, ENOBUFS].map(Some).contains(&code)
 }
 
 #[cfg(test)]
@@ -182,6 +183,20 @@ mod tests {
         let refused = accept_whole(|| Err::<(), _>(ErrorKind::PermissionDenied.into()));
         let error = refused.expect_err("others are told");
         assert_eq!(error.kind(), ErrorKind::PermissionDenied);
+    }
+
+    #[test]
+    #[cfg(unix)]
+    fn who_is_out_of_descriptors_or_memory_rests() {
+        use super::is_want;
+        use rustix::io::Errno;
+
+        for wants in [Errno::MFILE, Errno::NFILE, Errno::NOBUFS, Errno::NOMEM] {
+            assert!(is_want(&wants.into()), "{wants}");
+        }
+        for other in [Errno::PERM, Errno::PROTO, Errno::INVAL] {
+            assert!(!is_want(&other.into()), "{other}");
+        }
     }
 
     #[test]

@@ -227,6 +227,34 @@ mod unix {
         });
     }
 
+    #[test]
+    fn a_connection_waits_for_room_in_the_queue_of_its_listener() {
+        use socket2::{Domain, SockAddr, Socket, Type};
+        everywhere(|_| async {
+            let place = Place::new();
+            let listener = Socket::new(Domain::UNIX, Type::STREAM, None).expect("a socket");
+            let addr = SockAddr::unix(&place.0).expect("a path");
+            listener.bind(&addr).expect("a new path");
+            listener.listen(0).expect("bound");
+            let filling = UnixStream::connect(&place.0).await.expect("there is room");
+            let mut waiting = ByHand::new(UnixStream::connect(&place.0));
+            waiting.expect_pending();
+            let (first, _) = listener.accept().expect("that which fills it");
+            let stream = loop {
+                std::thread::yield_now();
+                if waiting.wakes() > 0
+                    && let Poll::Ready(stream) = waiting.poll()
+                {
+                    break stream.expect("there is room again");
+                }
+            };
+            drop((first, filling, stream));
+            drop(listener);
+            let error = UnixStream::connect(&place.0).await.expect_err("gone");
+            assert_eq!(error.kind(), ErrorKind::ConnectionRefused);
+        });
+    }
+
     /// The system ends a read there, and tells nobody again of what is behind.
     #[cfg(target_os = "linux")]
     #[test]

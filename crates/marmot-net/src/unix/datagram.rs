@@ -7,7 +7,6 @@ use std::os::fd::AsFd;
 use std::os::unix::net::SocketAddr;
 use std::panic::Location;
 use std::path::Path;
-use std::time::Duration;
 
 use marmot_netpoll::{Direction, Interest, sockets};
 use marmot_time::{ms, sleep};
@@ -17,9 +16,7 @@ use crate::op_error::named;
 use crate::options::buffers;
 use crate::resolve::noted;
 use crate::socket::{Socket, deadlines, descriptor};
-
-/// So long at most until one looks again whether another socket's queue has room.
-const LONGEST_PAUSE: Duration = ms(10);
+use crate::unix::LONGEST_PAUSE;
 
 /// A Unix socket for datagrams.
 ///

@@ -12,12 +12,15 @@ use std::task::{Context, Poll};
 
 use futures::io::{AsyncRead, AsyncWrite};
 use marmot_netpoll::{Direction, Interest, sockets};
+use marmot_time::{ms, sleep};
 
 use crate::op_error::named;
 use crate::options::buffers;
+use crate::resolve::noted;
 use crate::socket::{Socket, deadlines, descriptor};
 use crate::split::{self, OwnedReadHalf, OwnedWriteHalf, ReadHalf, WriteHalf};
 use crate::stream::stream;
+use crate::unix::LONGEST_PAUSE;
 
 /// A connection through a Unix socket; otherwise as [`TcpStream`](crate::TcpStream).
 ///
@@ -44,11 +47,11 @@ stream!(UnixStream);
 descriptor!(UnixStream, socket, std::os::unix::net::UnixStream);
 
 impl UnixStream {
-    /// Connects to the socket at a path.
+    /// Connects to the socket at a path. As long as the listener's queue is full it waits, as std's does.
     ///
     /// # Errors
     ///
-    /// If nobody listens there, or the listener's queue is full; it names the path.
+    /// If nobody listens there; it names the path.
     ///
     /// # Cancel safety
     ///
@@ -59,7 +62,7 @@ impl UnixStream {
         async move {
             let dialed = async {
                 let addr = SocketAddr::from_pathname(&path)?;
-                UnixStream::begin(&addr)?.connected(place).await
+                UnixStream::dial(&addr, place).await
             };
             let dialed = dialed.await;
             dialed.map_err(|error| named("dial unix", path.display(), error))
@@ -79,12 +82,22 @@ impl UnixStream {
     pub fn connect_addr(
         addr: &SocketAddr,
     ) -> impl Future<Output = io::Result<UnixStream>> + Send + use<> {
-        let (stream, place) = (UnixStream::begin(addr), Location::caller());
-        async move { stream?.connected(place).await }
+        let (addr, place) = (addr.clone(), Location::caller());
+        async move { UnixStream::dial(&addr, place).await }
     }
 
-    fn begin(addr: &SocketAddr) -> io::Result<UnixStream> {
-        UnixStream::new(sockets::UnixStream::connect_addr(addr)?)
+    /// While the listener's queue is full, which nothing tells the end of, tries again after a while.
+    async fn dial(addr: &SocketAddr, place: &'static Location<'static>) -> io::Result<UnixStream> {
+        let mut pause = ms(1);
+        loop {
+            match sockets::UnixStream::connect_addr(addr) {
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                    noted(place, sleep(pause)).await;
+                    pause = (pause * 2).min(LONGEST_PAUSE);
+                }
+                begun => return UnixStream::new(begun?)?.connected(place).await,
+            }
+        }
     }
 
     /// Waits until a connection that has been begun is made, or has failed.
