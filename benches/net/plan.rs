@@ -44,6 +44,8 @@ enum Traffic {
     Together(u32),
     /// Every eighth asks now and then for much, and the others at once for nothing.
     Mixed,
+    /// The first asks at once for much, and the others now and then for nothing.
+    Beside,
 }
 
 /// From one moment at which all ask to the next.
@@ -54,6 +56,9 @@ const TOGETHER_EVERY: Duration = Duration::from_millis(2);
 const MUCH_IN: usize = 8;
 const MUCH_US: u32 = 500;
 const MUCH_EVERY: Duration = Duration::from_millis(16);
+
+/// From one small request to the next beside the large ones: no multiple of theirs.
+const BESIDE_EVERY: Duration = Duration::from_micros(1300);
 
 /// What one connection does.
 #[derive(Clone, Copy, Debug)]
@@ -121,6 +126,24 @@ impl Row {
                 self.asks_for_much(number / MUCH_IN)
             }
             Traffic::Mixed => at_once(0),
+            Traffic::Beside if number == 0 => Part {
+                shown: false,
+                ..at_once(MUCH_US)
+            },
+            Traffic::Beside => self.asks_beside(number - 1),
+        }
+    }
+
+    /// They ask one after the other, for nothing.
+    fn asks_beside(&self, number: usize) -> Part {
+        let share = number as f64 / (self.conns - 1) as f64;
+        Part {
+            work_us: 0,
+            times: Some(Times {
+                first: BESIDE_EVERY.mul_f64(share),
+                every: BESIDE_EVERY,
+            }),
+            shown: true,
         }
     }
 
@@ -138,7 +161,7 @@ impl Row {
     }
 }
 
-pub(crate) const ROWS: [Row; 9] = [
+pub(crate) const ROWS: [Row; 10] = [
     Row::new("echo_1_conn", Kind::Echo, 1, Traffic::AtOnce(0)),
     Row::new("echo_64_conns", Kind::Echo, 64, Traffic::AtOnce(0)),
     Row::new("echo_1000_conns", Kind::Echo, 1_000, Traffic::AtOnce(0)),
@@ -147,6 +170,7 @@ pub(crate) const ROWS: [Row; 9] = [
     Row::new("work_500us_8_conns", Kind::Work, 8, Traffic::AtOnce(500)),
     Row::new("mixed_64_conns", Kind::Work, 64, Traffic::Mixed),
     Row::new("paced_4_conns_100us", Kind::Work, 4, Traffic::Together(100)),
+    Row::new("beside_500us_4_conns", Kind::Work, 4, Traffic::Beside),
     Row::new("http_64_conns", Kind::Http, 64, Traffic::AtOnce(0)),
 ];
 

@@ -10,9 +10,12 @@
 //! it queues until its queue is empty. It tells all the same
 //!
 //! - as soon as a goroutine joins the batch that has not ended a short poll yet ([`temper::GOOD`]);
-//! - of what is left after [`GRACE_NS`]; a look at the clock after each poll sees to it.
+//! - of what is left when its polls take longer than is worth keeping ([`ALLOWANCE_NS`]): where a
+//!   handler computes for 50 us, half a CPU is better than none. If the next batch is no better, the
+//!   ones after it are not kept at all for a while ([`TOLD_AHEAD`]);
+//! - of what is left after [`GRACE_NS`].
 //!
-//! A poll that does not end is the monitor's business: it sees what is queued behind it, and tells.
+//! A look at the clock after each poll of a kept batch sees to the last two. A poll that does not end is the monitor's business: it sees what is queued behind it, and tells.
 
 use std::cell::Cell;
 use std::sync::atomic::Ordering;
@@ -26,12 +29,27 @@ use crate::task::header::{TaskRef, temper};
 
 /// Of a batch that has taken so long the rest is told.
 const GRACE_NS: u64 = 500_000;
+/// A batch may take so long, and so much more for each of its polls; else its polls are worth a
+/// second machine, even one that has to wait for a CPU. (The former is for one moment in which the
+/// thread did not run.)
+const ALLOWANCE_NS: u64 = 60_000;
+const ALLOWANCE_OF_POLL_NS: u64 = 20_000;
+/// After two batches in a row that took more, twice `TOLD_AHEAD` are not kept, and twice as many
+/// after each further one, up to `TOLD_AHEAD << DOUBLINGS`.
+const TOLD_AHEAD: u32 = 32;
+const DOUBLINGS: u32 = 7;
 
 /// The batch of a machine; its own thread's alone.
 #[derive(Debug, Default)]
 pub(crate) struct Batch {
     kept: Cell<bool>,
     since_ns: Cell<u64>,
+    /// When it will have taken more than it may.
+    allowed_ns: Cell<u64>,
+    /// So many in a row took more.
+    too_long: Cell<u32>,
+    /// So many of the next ones are not kept.
+    told_ahead: Cell<u32>,
 }
 
 impl Batch {
@@ -43,6 +61,34 @@ impl Batch {
     fn keep(&self, now_ns: u64) {
         self.kept.set(true);
         self.since_ns.set(now_ns);
+        self.allowed_ns.set(now_ns + ALLOWANCE_NS);
+    }
+
+    /// A poll has ended: whether the batch may still be kept.
+    fn goes_on(&self, now_ns: u64) -> bool {
+        let allowed = self.allowed_ns.get() + ALLOWANCE_OF_POLL_NS;
+        self.allowed_ns.set(allowed);
+        if now_ns >= allowed {
+            self.was_too_long();
+            return false;
+        }
+        now_ns.saturating_sub(self.since_ns.get()) < GRACE_NS
+    }
+
+    #[cold]
+    fn was_too_long(&self) {
+        let times = self.too_long.get() + 1;
+        self.too_long.set(times);
+        if times > 1 {
+            self.told_ahead.set(TOLD_AHEAD << times.min(DOUBLINGS));
+        }
+    }
+
+    /// Whether the next one is not to be kept.
+    fn is_told_ahead(&self) -> bool {
+        let left = self.told_ahead.get();
+        self.told_ahead.set(left.saturating_sub(1));
+        left > 0
     }
 
     /// What is left of it is work as any other.
@@ -73,6 +119,9 @@ impl Machine {
 
     #[cold]
     fn keep_batch(&self) {
+        if self.batch.is_told_ahead() {
+            return;
+        }
         if let Some(p) = self.held() {
             add(&p.counts.batches_kept, 1);
             self.batch.keep(clock::now_ns());
@@ -81,14 +130,11 @@ impl Machine {
 
     /// After a poll of a batch that is kept.
     pub(crate) fn look_at_batch(&self, p: Held<'static>) {
-        // The last one: there is nothing to tell, and the next look for work ends the batch.
-        if p.is_empty() {
-            return;
-        }
-        let took = clock::now_ns().saturating_sub(self.batch.since_ns.get());
-        if took >= GRACE_NS {
+        if !self.batch.goes_on(clock::now_ns()) {
             self.batch.release();
             self.tell_rest(p);
+        } else if p.is_empty() {
+            self.batch.too_long.set(0);
         }
     }
 
@@ -108,7 +154,7 @@ mod tests {
 
     use marmot_wait::clock;
 
-    use super::GRACE_NS;
+    use super::{Batch, GRACE_NS};
     use crate::builder::Config;
     use crate::current;
     use crate::driver::{Driver, Lane, NoDriver};
@@ -226,6 +272,7 @@ mod tests {
             pair.busy.begin_batch();
             assert!(pair.busy.batch.is_kept());
             pair.busy.batch.since_ns.set(u64::MAX);
+            pair.busy.batch.allowed_ns.set(u64::MAX / 2);
             pair.queue(count, temper::GOOD);
             pair
         }
@@ -351,6 +398,77 @@ mod tests {
             assert!(pair.asleep.adopt());
             let late = pair.shared.counters.late_wakes.load(Ordering::Relaxed);
             assert_eq!(late, 1);
+        });
+    }
+
+    /// A batch of polls that take so many microseconds: how many it takes until it is told.
+    fn told_after(batch: &Batch, polls_us: impl IntoIterator<Item = u64>) -> Option<usize> {
+        let mut now = 1_000_000_000;
+        batch.keep(now);
+        polls_us.into_iter().position(|poll| {
+            now += poll * 1_000;
+            !batch.goes_on(now)
+        })
+    }
+
+    #[test]
+    fn short_polls_may_fill_the_grace() {
+        let polls = std::iter::repeat(4);
+        let told = told_after(&Batch::default(), polls);
+        assert_eq!(told, Some(GRACE_NS as usize / 4_000 - 1));
+    }
+
+    #[test]
+    fn polls_that_compute_are_told_after_one_or_two_of_them() {
+        let told = |poll| told_after(&Batch::default(), std::iter::repeat(poll));
+        assert_eq!(told(100), Some(0));
+        assert_eq!(told(50), Some(1));
+        assert_eq!(told(30), Some(5));
+    }
+
+    #[test]
+    fn a_moment_without_a_cpu_is_no_reason_to_tell() {
+        let polls = [4, 60, 4, 4, 4, 4];
+        assert_eq!(told_after(&Batch::default(), polls), None);
+    }
+
+    #[test]
+    fn after_two_batches_that_were_too_long_the_next_ones_are_told_ahead() {
+        let batch = Batch::default();
+        let told_ahead = |polls_us| {
+            assert_eq!(told_after(&batch, [polls_us]), Some(0));
+            std::iter::from_fn(|| batch.is_told_ahead().then_some(())).count()
+        };
+        let waits: Vec<_> = (0..10).map(|_| told_ahead(100)).collect();
+        assert_eq!(
+            waits,
+            [0, 128, 256, 512, 1024, 2048, 4096, 4096, 4096, 4096]
+        );
+    }
+
+    #[test]
+    fn what_is_told_ahead_is_not_kept() {
+        on_a_machine(|| {
+            let pair = Pair::new();
+            pair.make_cpus_scarce();
+            let batch = &pair.busy.batch;
+            batch.told_ahead.set(1);
+            pair.busy.begin_batch();
+            assert!(!batch.is_kept());
+            pair.busy.begin_batch();
+            assert!(batch.is_kept());
+        });
+    }
+
+    #[test]
+    fn a_batch_that_went_well_makes_up_for_those_before() {
+        on_a_machine(|| {
+            let pair = Pair::kept(1);
+            let (batch, held) = (&pair.busy.batch, pair.busy.held().expect("its own"));
+            batch.too_long.set(5);
+            assert!(pair.busy.find(held).is_some());
+            pair.busy.look_at_batch(held);
+            assert_eq!(batch.too_long.get(), 0);
         });
     }
 
