@@ -144,13 +144,13 @@ mod tests {
         let (mut here, there) = UnixStream::pair().expect("a pair");
         let mut room = [MaybeUninit::uninit(); 8];
         let mut spare = Spare::new(&mut room);
-        for bytes in [&b"abc"[..], b"d"] {
-            into.write_all(bytes).expect("room");
-            assert_eq!(spare.read(&pipe).expect("bytes"), bytes.len());
-            assert_eq!(spare.count(), bytes.len());
-            here.write_all(bytes).expect("room");
-            assert_eq!(spare.recv(&there).expect("bytes"), bytes.len());
-            assert_eq!(spare.count(), bytes.len());
+        for round in 1..=3 {
+            into.write_all(&b"abcdef"[..round]).expect("room");
+            assert_eq!(spare.read(&pipe).expect("bytes"), round);
+            assert_eq!(spare.count(), round);
+            here.write_all(&b"abcdef"[..2 * round]).expect("room");
+            assert_eq!(spare.recv(&there).expect("bytes"), 2 * round);
+            assert_eq!(spare.count(), 2 * round);
         }
         assert_eq!(spare.len(), 8);
     }

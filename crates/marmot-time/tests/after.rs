@@ -5,12 +5,13 @@ use std::pin::Pin;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc;
 use std::sync::{Arc, Mutex};
+use std::task::{Context, Wake, Waker};
 use std::thread;
 use std::time::{Duration, Instant};
 
 use marmot_chan::TryRecvError;
 use marmot_testing::{ByHand, until, within};
-use marmot_time::{AfterFunc, Group, after, after_func, lanes, ms, secs, tick};
+use marmot_time::{AfterFunc, Group, after, after_func, lanes, ms, secs, sleep, tick};
 use marmot_wait::{BlockingKind, Note, Runner, set_lane, set_runner};
 
 const LIMIT: Duration = Duration::from_secs(30);
@@ -61,8 +62,19 @@ fn never_is_a_channel_without_a_timer() {
         ] {
             ByHand::new(never.recv()).expect_pending();
             assert_eq!(never.try_recv(), Err(TryRecvError::Empty));
+            assert_eq!(lanes::live(lane), 0);
         }
-        assert_eq!(lanes::live(lane), 0);
+    });
+}
+
+#[test]
+fn after_its_value_no_timer_is_left() {
+    with_lane(|lane| {
+        let once = after(ms(1));
+        assert_eq!(lanes::live(lane), 1);
+        thread::sleep(ms(2));
+        assert_eq!(lanes::fire(lane, marmot_wait::clock::now_ns()), 1);
+        assert_eq!((once.len(), lanes::live(lane)), (1, 0));
     });
 }
 
@@ -163,6 +175,62 @@ fn a_function_runs_once_each_time_it_is_set() {
     assert!(func.stop(), "for ever can be stopped");
 }
 
+/// Does something once, as a waker.
+struct Does<F>(Mutex<Option<F>>);
+
+impl<F: FnOnce() + Send + 'static> Wake for Does<F> {
+    fn wake(self: Arc<Self>) {
+        let does = self.0.lock().expect("unpoisoned").take();
+        does.expect("once")();
+    }
+}
+
+/// Lets a function's time come, and has this done to it when its timer has been taken out of the lane,
+/// but nothing has been told yet.
+fn as_it_fires(lane: u32, does: impl FnOnce(&AfterFunc) + Send + 'static) {
+    let mut earlier = ByHand::new(sleep(ms(1)));
+    let (func, runs) = counting(ms(2));
+    let does = Does(Mutex::new(Some(move || does(&func))));
+    let waker = Waker::from(Arc::new(does));
+    assert!(
+        earlier
+            .poll_with(&mut Context::from_waker(&waker))
+            .is_pending()
+    );
+    thread::sleep(ms(3));
+    assert_eq!(lanes::fire(lane, marmot_wait::clock::now_ns()), 2);
+    assert_eq!(runs.load(Ordering::SeqCst), 0);
+}
+
+#[test]
+fn a_function_that_is_stopped_or_set_anew_as_it_fires_does_not_run() {
+    static KEEPER: Keeper = Keeper(Mutex::new(Vec::new()));
+    with_lane(|lane| {
+        let before = set_runner(Some(&KEEPER));
+        as_it_fires(lane, |func| assert!(func.stop()));
+        assert_eq!(lanes::live(lane), 0);
+        as_it_fires(lane, |func| assert!(func.reset(Duration::MAX)));
+        assert_eq!(lanes::live(lane), 0, "there is nothing to wait for");
+        as_it_fires(lane, |func| assert!(func.reset(secs(3600))));
+        assert_eq!(lanes::live(lane), 1);
+        set_runner(before);
+        let spawned = KEEPER.0.lock().expect("unpoisoned").len();
+        assert_eq!(spawned, 0, "nothing runs");
+    });
+}
+
+#[test]
+fn a_function_that_is_rung_too_early_or_run_at_once_leaves_the_lane_in_order() {
+    with_lane(|lane| {
+        let (func, runs) = counting(secs(3600));
+        assert_eq!(lanes::fire(lane, u64::MAX), 1, "with a clock far ahead");
+        assert_eq!((runs.load(Ordering::SeqCst), lanes::live(lane)), (0, 1));
+        assert!(func.reset(Duration::ZERO));
+        assert_eq!(lanes::live(lane), 0);
+        until(LIMIT, "it ran", || runs.load(Ordering::SeqCst) == 1);
+    });
+}
+
 #[test]
 fn dropping_the_handle_of_a_function_changes_nothing() {
     let (func, runs) = counting(ms(5));
@@ -188,6 +256,7 @@ fn a_function_may_block_and_its_runs_never_overlap() {
             began.recv().expect("the next run");
         }
         go.send(()).expect("the last one waits");
+        assert!(began.recv_timeout(ms(50)).is_err(), "it was the last one");
     });
 }
 

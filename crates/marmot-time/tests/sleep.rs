@@ -279,7 +279,10 @@ fn a_timeout_tells_what_its_future_waits_for() {
         let (_tx, rx) = marmot_chan::chan::<u8>(0);
         let mut receive = ByHand::new(timeout(secs(60), rx.recv()));
         receive.expect_pending();
-        assert_eq!(note::take().reason, WaitReason::ChanReceive);
+        let told = note::take();
+        assert_eq!(told.reason, WaitReason::ChanReceive);
+        ByHand::new(rx.recv()).expect_pending();
+        assert_eq!(told.object, note::take().object, "the channel");
     });
 }
 

@@ -1,14 +1,16 @@
 //! What `Timer` and `Ticker` promise: Go 1.23's rules, and the rows of Go's own tests.
 
+use std::future::Future;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::task::{Context, Wake, Waker};
 use std::thread;
 use std::time::{Duration, Instant};
 
 use marmot_testing::{ByHand, Rng, within};
 use marmot_time::{Group, Ticker, Timer, lanes, ms, secs, sleep, timeout};
 use marmot_wait::park::block_on;
-use marmot_wait::{WaitReason, note, set_lane};
+use marmot_wait::{WaitReason, budget, note, set_lane};
 
 const LIMIT: Duration = Duration::from_secs(30);
 const LONG: Duration = Duration::from_secs(3600);
@@ -215,6 +217,82 @@ fn a_waiter_overtaken_by_another_keeps_its_place_and_nothing_else() {
     }
     set_lane(before);
     group.close_lane(lane);
+}
+
+#[test]
+fn one_that_has_its_tick_keeps_nobody_waiting_though_it_is_not_dropped_yet() {
+    let group = Group::new(Box::new(|| {}));
+    let lane = group.open_lane();
+    let before = set_lane(Some(lane));
+    let ticker = Ticker::new(ms(1));
+    let mut first = Box::pin(ticker.recv());
+    let mut second = ByHand::new(ticker.recv());
+    let mut cx = Context::from_waker(Waker::noop());
+    assert!(first.as_mut().poll(&mut cx).is_pending());
+    second.expect_pending();
+    pass(ms(1));
+    assert_eq!(lanes::fire(lane, marmot_wait::clock::now_ns()), 1);
+    assert!(first.as_mut().poll(&mut cx).is_ready());
+    assert_eq!(lanes::live(lane), 1, "for the second");
+    pass(ms(1));
+    assert_eq!(lanes::fire(lane, marmot_wait::clock::now_ns()), 1);
+    assert_eq!(second.wakes(), 1);
+    second.expect_ready();
+    drop(first);
+    set_lane(before);
+    group.close_lane(lane);
+}
+
+#[test]
+fn a_value_spends_of_the_budget_and_a_wait_nothing() {
+    let before = budget::begin(2);
+    let waits = Timer::new(LONG);
+    for _ in 0..5 {
+        ByHand::new(waits.recv()).expect_pending();
+    }
+    for _ in 0..2 {
+        ByHand::new(Timer::new(Duration::ZERO).recv()).expect_ready();
+    }
+    let timer = Timer::new(Duration::ZERO);
+    let mut refused = ByHand::new(timer.recv());
+    refused.expect_pending();
+    assert_eq!(refused.wakes(), 1, "at the end of the queue");
+    budget::restore(before);
+    refused.expect_ready();
+}
+
+/// Uses the timer when it goes; or waits for ever, if somebody holds its lock then.
+struct Uses(Arc<Timer>);
+
+impl Wake for Uses {
+    fn wake(self: Arc<Self>) {}
+}
+
+impl Drop for Uses {
+    fn drop(&mut self) {
+        let _value = self.0.try_recv();
+    }
+}
+
+#[test]
+fn no_waker_is_dropped_under_a_lock() {
+    within(LIMIT, || {
+        let timer = Arc::new(Timer::new(LONG));
+        let poll = |receive: &mut ByHand<_>| {
+            let waker = Waker::from(Arc::new(Uses(Arc::clone(&timer))));
+            receive.poll_with(&mut Context::from_waker(&waker))
+        };
+        for over in [false, true] {
+            timer.reset(LONG);
+            let mut receive = ByHand::new(timer.recv());
+            assert!(poll(&mut receive).is_pending());
+            assert!(poll(&mut receive).is_pending(), "in place of the first");
+            if over {
+                timer.reset(Duration::ZERO);
+                assert!(poll(&mut receive).is_ready());
+            }
+        }
+    });
 }
 
 #[test]
