@@ -11,7 +11,7 @@ use futures::future::{join, join_all};
 use futures::{AsyncReadExt, AsyncWriteExt};
 use marmot_os::process::{Command, Stdio};
 use marmot_os::signal::Signal;
-use marmot_testing::{until, within};
+use marmot_testing::{ByHand, until, within};
 use marmot_wait::park::block_on;
 
 mod support;
@@ -363,6 +363,37 @@ fn a_pipe_that_has_nothing_makes_its_reader_wait() {
         drop(stdin);
         assert_eq!(block_on(stdout.read(&mut buf)).expect("the end"), 0);
         block_on(child.wait()).expect("it ends");
+    });
+}
+
+#[test]
+fn nothing_is_read_from_a_child_and_written_to_it_at_once() {
+    within(PATIENCE, || {
+        // It reads nothing, and writes nothing.
+        let mut command = Command::new("sleep");
+        command.arg("1000").kill_on_drop(true);
+        command.stdin(Stdio::piped()).stdout(Stdio::piped());
+        let mut child = command.spawn().expect("started");
+        let (mut stdin, mut stdout) = (child.stdin.take(), child.stdout.take());
+        let (stdin, stdout) = (
+            stdin.as_mut().expect("piped"),
+            stdout.as_mut().expect("piped"),
+        );
+        let full = vec![0; 1_000_000];
+        let mut filling = ByHand::new(stdin.write_all(&full));
+        while filling.poll().is_pending() && filling.wakes() > 0 {}
+        assert!(!filling.is_done(), "it is full");
+        drop(filling);
+        block_on(async {
+            assert_eq!(stdin.write(&[]).await.expect("nothing"), 0);
+            stdin.write_all(&[]).await.expect("nothing");
+            assert_eq!(AsyncWriteExt::write(stdin, &[]).await.expect("nothing"), 0);
+            assert_eq!(stdout.read(&mut []).await.expect("nothing"), 0);
+            assert_eq!(
+                AsyncReadExt::read(stdout, &mut []).await.expect("nothing"),
+                0
+            );
+        });
     });
 }
 

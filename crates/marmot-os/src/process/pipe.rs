@@ -44,8 +44,13 @@ macro_rules! reader {
                 buf: &'a mut [u8],
             ) -> impl Future<Output = io::Result<usize>> + Send + 'a {
                 let place = Location::caller();
-                let attempt = move |pipe: &pipes::Receiver| read_some(&self.0, pipe, buf);
-                self.0.io_from(place, Direction::Read, attempt)
+                async move {
+                    if buf.is_empty() {
+                        return Ok(0);
+                    }
+                    let attempt = |pipe: &pipes::Receiver| read_some(&self.0, pipe, buf);
+                    self.0.io_from(place, Direction::Read, attempt).await
+                }
             }
 
             /// Reads until the child will write no more, and adds it to `bytes`; gives how many.
@@ -104,6 +109,9 @@ macro_rules! reads {
                 cx: &mut Context<'_>,
                 buf: &mut [u8],
             ) -> Poll<io::Result<usize>> {
+                if buf.is_empty() {
+                    return Poll::Ready(Ok(0));
+                }
                 self.0.poll_io(Direction::Read, cx, |pipe| read_some(&self.0, pipe, buf))
             }
 
@@ -123,6 +131,9 @@ macro_rules! reads {
                 spare: &mut Spare<'_>,
             ) -> Poll<io::Result<()>> {
                 let len = spare.len();
+                if len == 0 {
+                    return Poll::Ready(Ok(()));
+                }
                 let read = self.0.poll_io(Direction::Read, cx, |_| {
                     self.0.try_some(Direction::Read, len, |pipe| spare.read(pipe))
                 });
@@ -238,6 +249,9 @@ impl ChildStdin {
         let place = Location::caller();
         async move {
             let pipe = self.open()?;
+            if buf.is_empty() {
+                return Ok(0);
+            }
             let attempt = |io: &pipes::Sender| write_some(pipe, io, buf);
             pipe.io_from(place, Direction::Write, attempt).await
         }
@@ -260,6 +274,9 @@ impl ChildStdin {
         let place = Location::caller();
         async move {
             let pipe = self.open()?;
+            if buf.is_empty() {
+                return Ok(());
+            }
             let mut put = 0;
             let attempt = |io: &pipes::Sender| {
                 while put < buf.len() {
@@ -290,6 +307,9 @@ impl AsyncWrite for ChildStdin {
         buf: &[u8],
     ) -> Poll<io::Result<usize>> {
         let pipe = self.open()?;
+        if buf.is_empty() {
+            return Poll::Ready(Ok(0));
+        }
         pipe.poll_io(Direction::Write, cx, |io| write_some(pipe, io, buf))
     }
 
