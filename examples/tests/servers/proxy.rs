@@ -57,6 +57,23 @@ fn a_connection_on_which_nothing_moves_is_given_up_and_one_that_moves_is_not() {
 }
 
 #[test]
+fn when_one_side_breaks_off_the_other_is_let_go_at_once() {
+    test(|| {
+        let (target, addr) = listen();
+        let mut proxy = Program::start("tcp_proxy", &["127.0.0.1:0", &addr, "3600"]);
+        let mut client = connect(proxy.addr());
+        let (server, _) = target.accept().expect("the proxy connects");
+        client.write_all(b"unread").expect("it reads");
+        while server.peek(&mut [0; 6]).expect("it passes on") < 6 {}
+        // What is not read when it is closed breaks the connection.
+        drop(server);
+        let ended = client.read(&mut [0]);
+        assert!(!ended.is_ok_and(|some| some > 0));
+        assert!(proxy.line().contains("127.0.0.1"));
+    });
+}
+
+#[test]
 fn a_limit_may_be_longer_than_a_clock_can_tell_and_not_negative() {
     test(|| {
         let (target, addr) = listen();
