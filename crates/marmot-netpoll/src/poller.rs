@@ -307,7 +307,7 @@ mod tests {
     use std::sync::Arc;
     use std::time::{Duration, Instant};
 
-    use marmot_testing::CountingWaker;
+    use marmot_testing::{CountingWaker, within};
     use mio::unix::pipe;
     use mio::{Interest, Token};
 
@@ -318,6 +318,7 @@ mod tests {
     use crate::readiness::{Direction, Readiness, Verdict};
     use crate::source::{Source, Wakes};
 
+    const LIMIT: Duration = Duration::from_secs(20);
     const LONG: Option<Duration> = Some(Duration::from_secs(10));
 
     fn take(poller: &Poller) -> Box<Kernel> {
@@ -431,39 +432,43 @@ mod tests {
 
     #[test]
     fn what_comes_before_waking_comes_once_and_whether_anybody_is_woken_or_not() {
-        let poller = Poller::new().expect("a poller");
-        let (mut into, _out, source) = watched(&poller);
-        let counter = CountingWaker::new();
-        let before = |timeout| {
-            let (mut calls, mut woken) = (0, 0);
-            let polled = poller.poll_from(&poller.bell, timeout, || {
-                calls += 1;
-                woken = counter.wakes();
-            });
-            assert_eq!((calls, woken), (1, 0));
-            polled.expect("a wait")
-        };
-        assert_eq!(before(Some(Duration::ZERO)), 0);
-        assert_eq!(before(Some(Duration::from_millis(1))), 0);
-        poller.interrupt();
-        assert_eq!(before(None), 0);
-        source.enlist_slot(Direction::Read, &counter.waker(), &poller.waiting);
-        into.write_all(b"!").expect("room");
-        assert_eq!(before(LONG), 1);
-        assert_eq!(counter.wakes(), 1);
+        within(LIMIT, || {
+            let poller = Poller::new().expect("a poller");
+            let (mut into, _out, source) = watched(&poller);
+            let counter = CountingWaker::new();
+            let before = |timeout| {
+                let (mut calls, mut woken) = (0, 0);
+                let polled = poller.poll_from(&poller.bell, timeout, || {
+                    calls += 1;
+                    woken = counter.wakes();
+                });
+                assert_eq!((calls, woken), (1, 0));
+                polled.expect("a wait")
+            };
+            assert_eq!(before(Some(Duration::ZERO)), 0);
+            assert_eq!(before(Some(Duration::from_millis(1))), 0);
+            poller.interrupt();
+            assert_eq!(before(None), 0);
+            source.enlist_slot(Direction::Read, &counter.waker(), &poller.waiting);
+            into.write_all(b"!").expect("room");
+            assert_eq!(before(LONG), 1);
+            assert_eq!(counter.wakes(), 1);
+        });
     }
 
     #[test]
     fn an_interrupt_is_used_up_by_the_sleep_it_ends() {
-        let poller = Poller::new().expect("a poller");
-        for _ in 0..2 {
-            poller.interrupt();
-            poller.interrupt();
-            assert_eq!(poller.poll(None).expect("no wait"), 0);
-            let (start, span) = (Instant::now(), Duration::from_millis(2));
-            assert_eq!(poller.poll(Some(span)).expect("a wait"), 0);
-            assert!(start.elapsed() >= span, "it has slept");
-        }
+        within(LIMIT, || {
+            let poller = Poller::new().expect("a poller");
+            for _ in 0..2 {
+                poller.interrupt();
+                poller.interrupt();
+                assert_eq!(poller.poll(None).expect("no wait"), 0);
+                let (start, span) = (Instant::now(), Duration::from_millis(2));
+                assert_eq!(poller.poll(Some(span)).expect("a wait"), 0);
+                assert!(start.elapsed() >= span, "it has slept");
+            }
+        });
     }
 
     #[test]

@@ -63,6 +63,26 @@ fn only_an_earlier_timer_interrupts_the_sleeper() {
 }
 
 #[test]
+fn a_timer_armed_while_the_sleeper_looks_interrupts_it() {
+    let rt = Runtime::new();
+    let lanes = [rt.group.open_lane(), rt.group.open_lane()];
+    for long in [secs(3600), secs(60)] {
+        let mut armed = Vec::new();
+        let before = rt.interrupts();
+        let looked_at = lanes.into_iter().enumerate().map(|(nth, lane)| {
+            if nth == 1 {
+                // The first has been looked at.
+                armed.push(rt.armed(lanes[0], long));
+            }
+            lane
+        });
+        let until = rt.group.prepare_sleep(looked_at);
+        assert_eq!((until, rt.interrupts()), (NONE, before + 1));
+        rt.group.end_sleep();
+    }
+}
+
+#[test]
 fn bringing_a_timer_forward_interrupts_too() {
     let rt = Runtime::new();
     let lane = rt.group.open_lane();

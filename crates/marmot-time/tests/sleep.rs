@@ -75,6 +75,18 @@ fn zero_and_the_past_are_ready_at_once_and_take_no_lane() {
 }
 
 #[test]
+fn no_duration_is_so_long_that_it_is_over() {
+    with_lane(|lane| {
+        for less in [0, 1, 1_000_000_000] {
+            let long = Duration::from_nanos(u64::MAX - less);
+            ByHand::new(sleep(long)).expect_pending();
+            ByHand::new(timeout(long, pending::<()>())).expect_pending();
+        }
+        assert_eq!(lanes::live(lane), 0);
+    });
+}
+
+#[test]
 fn the_longest_duration_means_never() {
     with_lane(|lane| {
         let mut never = ByHand::new(sleep(Duration::MAX));

@@ -75,6 +75,11 @@ fn a_timer_gives_one_value_each_time_it_is_set() {
     timer.reset(Duration::ZERO);
     assert!(timer.try_recv().is_some());
     assert_eq!(timer.try_recv(), None);
+    timer.reset(ms(1));
+    pass(ms(1));
+    assert!(timer.try_recv().is_some());
+    pass(ms(1));
+    assert_eq!(timer.try_recv(), None, "it is no ticker");
 }
 
 #[test]
