@@ -146,6 +146,15 @@ fn offered<B: Deref<Target = [u8]>>(bufs: &[B]) -> Range<usize> {
     first..bufs.len().min(first.saturating_add(MOST_BUFFERS))
 }
 
+/// How much is read at once by who reads to the end, in bytes: as much as there is room for in what it
+/// is added to, which doubles, but at least and at most so much.
+const SMALLEST_PIECE: usize = 4 * 1024;
+const LARGEST_PIECE: usize = 64 * 1024;
+
+fn not_text() -> io::Error {
+    io::Error::new(io::ErrorKind::InvalidData, "what came is not UTF-8")
+}
+
 /// An empty buffer is done at once everywhere: nothing has to be ready for it.
 impl<T: Bytes> Socket<T> {
     #[inline]
@@ -261,6 +270,56 @@ impl<T: Bytes> Socket<T> {
             self.evented()
                 .io_from(place, Direction::Read, attempt)
                 .await
+        }
+    }
+
+    #[track_caller]
+    pub(crate) fn read_to_end<'a>(
+        &'a self,
+        bytes: &'a mut Vec<u8>,
+    ) -> impl Future<Output = io::Result<usize>> + Send + 'a {
+        let place = Location::caller();
+        async move {
+            let before = bytes.len();
+            loop {
+                let attempt = |io: &T| self.read_more(io, bytes);
+                let read = self.evented().io_from(place, Direction::Read, attempt);
+                if read.await? == 0 {
+                    return Ok(bytes.len() - before);
+                }
+            }
+        }
+    }
+
+    /// Adds what there is, up to the room that there is or a piece.
+    fn read_more(&self, io: &T, bytes: &mut Vec<u8>) -> io::Result<usize> {
+        let before = bytes.len();
+        let room = (bytes.capacity() - before).clamp(SMALLEST_PIECE, LARGEST_PIECE);
+        bytes.resize(before + room, 0);
+        let read = self.read_some(io, &mut bytes[before..]);
+        // Nobody sees the zeros, not even who drops the future.
+        bytes.truncate(before + *read.as_ref().unwrap_or(&0));
+        read
+    }
+
+    #[track_caller]
+    pub(crate) fn read_to_string<'a>(
+        &'a self,
+        text: &'a mut String,
+    ) -> impl Future<Output = io::Result<usize>> + Send + 'a {
+        let mut bytes = Vec::new();
+        let place = Location::caller();
+        async move {
+            loop {
+                let attempt = |io: &T| self.read_more(io, &mut bytes);
+                let read = self.evented().io_from(place, Direction::Read, attempt);
+                if read.await? == 0 {
+                    break;
+                }
+            }
+            let read = std::str::from_utf8(&bytes).map_err(|_| not_text())?;
+            text.push_str(read);
+            Ok(bytes.len())
         }
     }
 
@@ -480,6 +539,41 @@ macro_rules! stream {
                 buf: &'a mut [u8],
             ) -> impl Future<Output = io::Result<()>> + Send + 'a {
                 self.socket.read_exact(buf)
+            }
+
+            /// Reads until the other side will send no more, and adds it to `bytes`; gives how many.
+            ///
+            /// # Errors
+            ///
+            /// As [`read`](Self::read); what came before is in `bytes`.
+            ///
+            /// # Cancel safety
+            ///
+            /// Of a dropped future, what it has read is in `bytes`.
+            #[track_caller]
+            pub fn read_to_end<'a>(
+                &'a self,
+                bytes: &'a mut Vec<u8>,
+            ) -> impl Future<Output = io::Result<usize>> + Send + 'a {
+                self.socket.read_to_end(bytes)
+            }
+
+            /// Reads UTF-8 until the other side will send no more, and adds it to `text`; gives
+            /// how many bytes.
+            ///
+            /// # Errors
+            ///
+            /// As [`read`](Self::read); `InvalidData` if it is not UTF-8. Nothing is added then.
+            ///
+            /// # Cancel safety
+            ///
+            /// Dropping the future loses what it has read.
+            #[track_caller]
+            pub fn read_to_string<'a>(
+                &'a self,
+                text: &'a mut String,
+            ) -> impl Future<Output = io::Result<usize>> + Send + 'a {
+                self.socket.read_to_string(text)
             }
 
             /// Writes as much as there is room for, waiting until there is some.

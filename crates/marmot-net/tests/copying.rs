@@ -18,10 +18,7 @@ fn a_proxy_passes_both_directions_and_their_ends_on() {
         let proxy = spawner.spawn(async move { copy_bidirectional(&mut near, &mut far).await });
         let serving = spawner.spawn(async move {
             let mut question = String::new();
-            (&server)
-                .read_to_string(&mut question)
-                .await
-                .expect("words");
+            server.read_to_string(&mut question).await.expect("words");
             let answer = question.repeat(100_000);
             server.write_all(answer.as_bytes()).await.expect("room");
         });
@@ -30,7 +27,7 @@ fn a_proxy_passes_both_directions_and_their_ends_on() {
             .shutdown(std::net::Shutdown::Write)
             .expect("connected");
         let mut answer = String::new();
-        (&client).read_to_string(&mut answer).await.expect("words");
+        client.read_to_string(&mut answer).await.expect("words");
         assert_eq!(answer.len(), 800_000);
         serving.await;
         assert_eq!(proxy.await.expect("no error"), (8, 800_000));

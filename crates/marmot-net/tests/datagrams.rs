@@ -160,7 +160,6 @@ mod unix {
     use std::task::Poll;
     use std::time::{Duration, Instant};
 
-    use futures::io::AsyncReadExt;
     use marmot_net::{UnixDatagram, UnixListener, UnixStream};
     use marmot_testing::ByHand;
 
@@ -193,7 +192,7 @@ mod unix {
             let server = spawner.spawn(async move {
                 let (stream, _) = listener.accept().await.expect("a connection");
                 let mut heard = String::new();
-                (&stream).read_to_string(&mut heard).await.expect("words");
+                stream.read_to_string(&mut heard).await.expect("words");
                 stream
                     .write_all(heard.to_uppercase().as_bytes())
                     .await
@@ -205,7 +204,7 @@ mod unix {
                 .shutdown(std::net::Shutdown::Write)
                 .expect("connected");
             let mut answer = String::new();
-            (&client).read_to_string(&mut answer).await.expect("words");
+            client.read_to_string(&mut answer).await.expect("words");
             assert_eq!(answer, "QUIET");
             server.await;
             let error = UnixStream::connect(&place.0).await.expect_err("it is gone");

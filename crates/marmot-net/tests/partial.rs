@@ -7,7 +7,7 @@ use std::io::{ErrorKind, IoSlice, IoSliceMut};
 use futures::{AsyncReadExt, AsyncWriteExt};
 use marmot_testing::ByHand;
 
-use support::{everywhere, pair};
+use support::{Spawner, everywhere, pair};
 
 /// More than a call of the system takes (`IOV_MAX`).
 const MANY: usize = 1_500;
@@ -46,6 +46,55 @@ fn after_more_buffers_than_a_call_fills_the_rest_is_read_at_once() {
         }
         drop(parts);
         assert!(all == bytes);
+    });
+}
+
+#[test]
+fn all_is_read_to_the_end_and_what_came_is_kept() {
+    everywhere(|spawner: Spawner| async move {
+        let (client, server) = pair().await;
+        let sent: Vec<u8> = (0..3_000_000_u32).map(|n| (n / 7) as u8).collect();
+        let mut got = b"before".to_vec();
+        client.write_all(&sent[..10]).await.expect("room");
+        {
+            // Dropped when it has read those.
+            while server.peek(&mut [0; 10]).await.expect("bytes") < 10 {}
+            let mut reading = ByHand::new(server.read_to_end(&mut got));
+            reading.expect_pending();
+        }
+        let mine = sent.clone();
+        let writing = spawner.spawn(async move { client.write_all(&mine[10..]).await });
+        assert_eq!(got.strip_prefix(b"before"), Some(&sent[..10]));
+        let more = server.read_to_end(&mut got).await.expect("its end");
+        assert_eq!(10 + more, sent.len());
+        assert!(got.strip_prefix(b"before") == Some(&sent[..]));
+        writing.await.expect("all was taken");
+    });
+}
+
+#[test]
+fn text_is_read_to_the_end_if_it_is_text() {
+    everywhere(|_| async {
+        let mut text = "so: ".to_owned();
+        for sent in ["größer".as_bytes(), b"\xff"] {
+            let (client, server) = pair().await;
+            client.write_all(sent).await.expect("room");
+            drop(client);
+            match server.read_to_string(&mut text).await {
+                Ok(read) => assert_eq!(read, sent.len()),
+                Err(error) => {
+                    assert_eq!((error.kind(), sent), (ErrorKind::InvalidData, &b"\xff"[..]))
+                }
+            }
+        }
+        assert_eq!(text, "so: größer");
+        let (client, server) = pair().await;
+        client
+            .set_linger(Some(std::time::Duration::ZERO))
+            .expect("connected");
+        drop(client);
+        let reset = server.read_to_end(&mut Vec::new()).await;
+        assert_eq!(reset.expect_err("reset").kind(), ErrorKind::ConnectionReset);
     });
 }
 

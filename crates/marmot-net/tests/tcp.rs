@@ -70,7 +70,7 @@ fn two_tasks_use_one_connection_in_both_directions_at_once() {
             there.shutdown(Shutdown::Write).expect("connected");
         });
         let mut got = Vec::with_capacity(TOTAL);
-        (&*client).read_to_end(&mut got).await.expect("all of it");
+        client.read_to_end(&mut got).await.expect("all of it");
         assert_eq!(got.len(), TOTAL);
         assert!(
             got.iter()
@@ -89,12 +89,12 @@ fn the_end_of_one_direction_leaves_the_other_open() {
         client.write_all(b"last words").await.expect("room");
         client.shutdown(Shutdown::Write).expect("connected");
         let mut heard = String::new();
-        (&server).read_to_string(&mut heard).await.expect("words");
+        server.read_to_string(&mut heard).await.expect("words");
         assert_eq!(heard, "last words");
         server.write_all(b"answer").await.expect("it still reads");
         drop(server);
         let mut answer = Vec::new();
-        (&client).read_to_end(&mut answer).await.expect("words");
+        client.read_to_end(&mut answer).await.expect("words");
         assert_eq!(answer, b"answer");
     });
 }
@@ -626,7 +626,7 @@ fn a_minimal_web_server_answers() {
             let request = format!("GET {path} HTTP/1.0\r\nHost: here\r\n\r\n");
             stream.write_all(request.as_bytes()).await.expect("room");
             let mut response = String::new();
-            (&stream)
+            stream
                 .read_to_string(&mut response)
                 .await
                 .expect("an answer");
