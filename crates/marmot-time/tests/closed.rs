@@ -23,6 +23,7 @@ fn what_runtimes_leave_behind_is_served_and_counted_and_lanes_may_run_out() {
         a_timer_left_behind_can_be_brought_forward();
         closing_twice_gives_a_lane_to_one_only();
         with_no_lane_left_a_runtime_shares_that_of_the_thread();
+        the_thread_sleeps_while_nothing_is_due();
     });
 }
 
@@ -94,4 +95,25 @@ fn with_no_lane_left_a_runtime_shares_that_of_the_thread() {
         again.iter().all(|&lane| lane != shared),
         "they are free again"
     );
+}
+
+fn the_thread_sleeps_while_nothing_is_due() {
+    settle();
+    let before = cpu_time();
+    std::thread::sleep(ms(300));
+    let burnt = cpu_time() - before;
+    assert!(burnt < ms(150), "{burnt:?}");
+}
+
+/// The processor time of this program so far; none where we cannot ask.
+fn cpu_time() -> Duration {
+    let stat = std::fs::read_to_string("/proc/self/stat").unwrap_or_default();
+    let behind_name = stat.rsplit(')').next().unwrap_or_default();
+    let ticks = |nth: usize| -> Option<u64> {
+        let field = behind_name.split_whitespace().nth(nth)?;
+        field.parse().ok()
+    };
+    // In hundredths of a second: as the program, and as the system for it.
+    let ticks = ticks(11).unwrap_or(0) + ticks(12).unwrap_or(0);
+    ms(10 * ticks)
 }
