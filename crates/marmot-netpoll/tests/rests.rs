@@ -27,7 +27,7 @@ fn burns_nothing() {
     let before = cpu_time();
     std::thread::sleep(Duration::from_millis(300));
     let burnt = cpu_time() - before;
-    assert!(burnt < Duration::from_millis(150), "{burnt:?}");
+    assert!(burnt < Duration::from_millis(50), "{burnt:?}");
 }
 
 #[test]
