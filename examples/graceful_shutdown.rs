@@ -15,7 +15,7 @@ use marmot::prelude::*;
 use marmot::signal::{self, Signal};
 
 /// Who has not finished by then is cut off.
-const GRACE: Duration = secs(10);
+const GRACE: Duration = secs(5);
 
 #[marmot::main]
 pub(crate) async fn main() -> io::Result<()> {

@@ -134,22 +134,35 @@ fn the_second_signal_ends_it_at_once() {
         unreachable!("main ends the process, not {status:?}");
     }
     let mut server = Server::start(test, &[]);
-    let busy = server.connect();
-    let mut hears = BufReader::new(busy.try_clone().expect("a descriptor"));
-    (&busy).write_all(b"one\n").expect("it reads");
-    assert_eq!(line(&mut hears), "done: one");
-    // So much work that it goes on beyond the signals.
-    (&busy).write_all(b"two\n").expect("it reads");
-    std::thread::sleep(Duration::from_millis(50));
+    let _stuck = unread(&server);
     server.send(Signal::INT);
     server.hear("interrupt signal received");
     server.send(Signal::INT);
-    let status = server.ends();
-    // (It may have been done with everything before the second came.)
-    assert!(
-        status.signal() == Some(Signal::INT.as_raw()) || status.success(),
-        "{status}"
-    );
+    assert_eq!(server.ends().signal(), Some(Signal::INT.as_raw()));
+}
+
+#[test]
+fn who_does_not_finish_is_cut_off_after_a_while() {
+    let test = "who_does_not_finish_is_cut_off_after_a_while";
+    if is_child() {
+        let status = graceful_shutdown::main();
+        unreachable!("main ends the process, not {status:?}");
+    }
+    let mut server = Server::start(test, &[]);
+    let _stuck = unread(&server);
+    server.send(Signal::TERM);
+    server.hear("some have not finished");
+    assert_eq!(server.ends().code(), Some(0));
+}
+
+/// A connection whose answer, which has begun, finds no room: nobody reads more than its beginning.
+fn unread(server: &Server) -> TcpStream {
+    let mut busy = server.connect();
+    let long = vec![b'x'; 20_000_000];
+    busy.write_all(&long).expect("it reads");
+    busy.write_all(b"\n").expect("it reads");
+    busy.read_exact(&mut [0; 100]).expect("it answers");
+    busy
 }
 
 /// Status, headers and body of one answer on a connection that stays open.

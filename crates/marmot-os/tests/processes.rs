@@ -384,6 +384,9 @@ fn nothing_is_read_from_a_child_and_written_to_it_at_once() {
         while filling.poll().is_pending() && filling.wakes() > 0 {}
         assert!(!filling.is_done(), "it is full");
         drop(filling);
+        let mut byte = [0];
+        // It is known now that there is nothing.
+        assert_eq!(ByHand::new(stdout.read(&mut byte)).run().map(drop), None);
         block_on(async {
             assert_eq!(stdin.write(&[]).await.expect("nothing"), 0);
             stdin.write_all(&[]).await.expect("nothing");

@@ -57,10 +57,17 @@ impl Program {
         }
     }
 
-    /// How many descriptors it has.
-    pub(crate) fn descriptors(&self) -> usize {
+    /// How many descriptors it has, and how many of them are sockets. (Others may come and stay: the
+    /// scheduler keeps some by which it asks what its threads do.)
+    pub(crate) fn descriptors(&self) -> (usize, usize) {
         let listed = std::fs::read_dir(format!("/proc/{}/fd", self.process.id()));
-        listed.expect("Linux, and it runs").count()
+        let entries = listed.expect("Linux, and it runs").flatten();
+        let all: Vec<_> = entries.map(|entry| entry.path().read_link()).collect();
+        let is_socket = |link: &std::io::Result<PathBuf>| {
+            let link = link.as_ref().ok();
+            link.is_some_and(|link| link.to_string_lossy().starts_with("socket:"))
+        };
+        (all.len(), all.iter().filter(|link| is_socket(link)).count())
     }
 
     pub(crate) fn line(&mut self) -> String {

@@ -9,7 +9,7 @@ use crate::program::{Program, test};
 
 /// Its own, with room for what the system takes along.
 #[cfg(target_os = "linux")]
-const DESCRIPTORS: u32 = 100 + 16;
+const DESCRIPTORS: u32 = 100 + 40;
 
 /// More ports that never answer than there may be attempts at a time.
 #[cfg(target_os = "linux")]
