@@ -157,11 +157,8 @@ mod unix {
     use std::io::ErrorKind;
     use std::path::PathBuf;
     use std::sync::atomic::{AtomicU32, Ordering};
-    use std::task::Poll;
-    use std::time::{Duration, Instant};
 
     use marmot_net::{UnixDatagram, UnixListener, UnixStream};
-    use marmot_testing::ByHand;
 
     use super::support::{Spawner, everywhere};
 
@@ -226,9 +223,13 @@ mod unix {
         });
     }
 
+    #[cfg(target_os = "linux")]
     #[test]
     fn a_connection_waits_for_room_in_the_queue_of_its_listener() {
+        use marmot_testing::ByHand;
         use socket2::{Domain, SockAddr, Socket, Type};
+        use std::task::Poll;
+
         everywhere(|_| async {
             let place = Place::new();
             let listener = Socket::new(Domain::UNIX, Type::STREAM, None).expect("a socket");
@@ -299,8 +300,13 @@ mod unix {
     }
 
     /// The kernel tells nobody of room in a queue that others have filled.
+    #[cfg(target_os = "linux")]
     #[test]
     fn who_waits_for_room_in_a_queue_that_others_have_filled_burns_no_processor() {
+        use marmot_testing::ByHand;
+        use std::task::Poll;
+        use std::time::{Duration, Instant};
+
         everywhere(|_| async {
             let place = Place::new();
             let receiver = UnixDatagram::bind(&place.0).expect("a new path");
