@@ -9,7 +9,7 @@ use std::task::{Context, Poll, Waker};
 
 use futures::future::{join, join_all};
 use futures::{AsyncReadExt, AsyncWriteExt};
-use marmot_os::process::{Command, Stdio};
+use marmot_os::process::{ChildStdin, ChildStdout, Command, Stdio};
 use marmot_os::signal::Signal;
 use marmot_testing::{ByHand, until, within};
 use marmot_wait::park::block_on;
@@ -388,10 +388,13 @@ fn nothing_is_read_from_a_child_and_written_to_it_at_once() {
         // It is known now that there is nothing.
         assert_eq!(ByHand::new(stdout.read(&mut byte)).run().map(drop), None);
         block_on(async {
-            assert_eq!(stdin.write(&[]).await.expect("nothing"), 0);
-            stdin.write_all(&[]).await.expect("nothing");
+            let put = ChildStdin::write(stdin, &[]).await;
+            assert_eq!(put.expect("nothing"), 0);
+            let put = ChildStdin::write_all(stdin, &[]).await;
+            put.expect("nothing");
             assert_eq!(AsyncWriteExt::write(stdin, &[]).await.expect("nothing"), 0);
-            assert_eq!(stdout.read(&mut []).await.expect("nothing"), 0);
+            let got = ChildStdout::read(stdout, &mut []).await;
+            assert_eq!(got.expect("nothing"), 0);
             assert_eq!(
                 AsyncReadExt::read(stdout, &mut []).await.expect("nothing"),
                 0
