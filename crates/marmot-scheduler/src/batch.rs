@@ -9,13 +9,16 @@
 //! So while CPUs are [scarce](crate::scarcity) a machine *keeps* its batch: it tells nobody of what
 //! it queues until its queue is empty. It tells all the same
 //!
-//! - as soon as a goroutine joins the batch that has not ended a short poll yet ([`temper::GOOD`]);
+//! - as soon as a goroutine joins the batch that has not ended a short poll yet ([`temper::GOOD`]), or
+//!   is known for polls of [`ALLOWANCE_NS`] or more (`Header::note_length`): for so long the others
+//!   shall not stand behind it;
 //! - of what is left when its polls take longer than is worth keeping ([`ALLOWANCE_NS`]): where a
 //!   handler computes for 50 us, half a CPU is better than none. If the next batch is no better, the
 //!   ones after it are not kept at all for a while ([`TOLD_AHEAD`]);
 //! - of what is left after [`GRACE_NS`].
 //!
-//! A look at the clock after each poll of a kept batch sees to the last two. A poll that does not end is the monitor's business: it sees what is queued behind it, and tells.
+//! A look at the clock after each poll of a kept batch sees to that. A poll that does not end is the
+//! monitor's business: it sees what is queued behind it, and tells.
 
 use std::cell::Cell;
 use std::sync::atomic::Ordering;
@@ -25,7 +28,7 @@ use marmot_wait::clock;
 use crate::machine::{Machine, header};
 use crate::metrics::add;
 use crate::processor::Held;
-use crate::task::header::{TaskRef, temper};
+use crate::task::header::{Header, TaskRef, temper};
 
 /// Of a batch that has taken so long the rest is told.
 const GRACE_NS: u64 = 500_000;
@@ -44,6 +47,8 @@ const DOUBLINGS: u32 = 7;
 pub(crate) struct Batch {
     kept: Cell<bool>,
     since_ns: Cell<u64>,
+    /// When the last poll of a goroutine that goes on ended.
+    looked_ns: Cell<u64>,
     /// When it will have taken more than it may.
     allowed_ns: Cell<u64>,
     /// So many in a row took more.
@@ -61,7 +66,14 @@ impl Batch {
     fn keep(&self, now_ns: u64) {
         self.kept.set(true);
         self.since_ns.set(now_ns);
+        self.looked_ns.set(now_ns);
         self.allowed_ns.set(now_ns + ALLOWANCE_NS);
+    }
+
+    /// A poll of this goroutine ends.
+    pub(crate) fn judge(&self, g: &Header, now_ns: u64) {
+        let poll = now_ns.saturating_sub(self.looked_ns.replace(now_ns));
+        g.note_length(poll >= ALLOWANCE_NS);
     }
 
     /// A poll has ended: whether the batch may still be kept.
@@ -100,8 +112,9 @@ impl Batch {
     /// A goroutine that is about to be queued joins a batch that is kept: if it may.
     #[inline]
     pub(crate) fn join(&self, task: TaskRef) {
-        let temper = header(task).temper.load(Ordering::Relaxed);
-        if temper & !temper::STAMPED != temper::GOOD {
+        let g = header(task);
+        let temper = g.temper.load(Ordering::Relaxed);
+        if temper & !temper::STAMPED != temper::GOOD || g.take_long() {
             self.release();
         }
     }
@@ -130,7 +143,7 @@ impl Machine {
 
     /// After a poll of a batch that is kept.
     pub(crate) fn look_at_batch(&self, p: Held<'static>) {
-        if !self.batch.goes_on(clock::now_ns()) {
+        if !self.batch.goes_on(self.batch.looked_ns.get()) {
             self.batch.release();
             self.tell_rest(p);
         } else if p.is_empty() {
@@ -149,12 +162,13 @@ impl Machine {
 #[cfg(test)]
 mod tests {
     use std::sync::atomic::Ordering;
+    use std::task::Poll;
     use std::thread;
     use std::time::Duration;
 
     use marmot_wait::clock;
 
-    use super::{Batch, GRACE_NS};
+    use super::{ALLOWANCE_NS, Batch, GRACE_NS};
     use crate::builder::Config;
     use crate::current;
     use crate::driver::{Driver, Lane, NoDriver};
@@ -162,7 +176,8 @@ mod tests {
     use crate::processor::Processor;
     use crate::shared::Shared;
     use crate::task::cell::{self, Birth};
-    use crate::task::header::{TaskRef, temper};
+    use crate::task::header::{TaskRef, flags, temper};
+    use crate::task::join::JoinHandle;
 
     /// A world in which three goroutines are woken whenever somebody waits for it.
     #[derive(Default)]
@@ -195,15 +210,22 @@ mod tests {
         fn interrupt(&self) {}
     }
 
-    /// A goroutine of this temper.
+    /// A goroutine of this temper, that ends at once.
     fn task(shared: &'static Shared, temper: u8) -> TaskRef {
+        task_of(shared, temper, async {})
+    }
+
+    fn task_of<F>(shared: &'static Shared, temper: u8, future: F) -> TaskRef
+    where
+        F: Future<Output = ()> + Send + 'static,
+    {
         let birth = Birth {
             shared,
             id: shared.take_id(),
             parent: 0,
             birthplace: None,
         };
-        let task = cell::make(async {}, birth);
+        let task = cell::make(future, birth);
         header(task).temper.store(temper, Ordering::Relaxed);
         task
     }
@@ -350,7 +372,7 @@ mod tests {
             pair.busy.look_at_batch(held);
             assert!(!pair.is_told());
             pair.busy.batch.since_ns.set(0);
-            thread::sleep(Duration::from_nanos(GRACE_NS));
+            pair.busy.batch.looked_ns.set(GRACE_NS);
             pair.busy.look_at_batch(held);
             assert!(pair.is_told());
         });
@@ -444,6 +466,98 @@ mod tests {
             waits,
             [0, 128, 256, 512, 1024, 2048, 4096, 4096, 4096, 4096]
         );
+    }
+
+    /// A goroutine whose polls in batches that were kept were long, or not.
+    fn after_polls(pair: &Pair, long: &[bool]) -> TaskRef {
+        let task = task(pair.shared, temper::GOOD);
+        let g = header(task);
+        g.flags.store(flags::NAMED, Ordering::Relaxed);
+        let batch = Batch::default();
+        let mut now = 0;
+        batch.keep(now);
+        for long in long {
+            now += if *long {
+                ALLOWANCE_NS
+            } else {
+                ALLOWANCE_NS - 1
+            };
+            batch.judge(g, now);
+        }
+        task
+    }
+
+    #[test]
+    fn a_batch_with_one_that_is_known_to_be_long_is_told() {
+        on_a_machine(|| {
+            let pair = Pair::kept(3);
+            let task = after_polls(&pair, &[true, true]);
+            current::schedule::<false>(pair.shared, task);
+            assert!(pair.is_told());
+        });
+    }
+
+    #[test]
+    fn two_long_polls_in_a_row_count_for_63_more() {
+        on_a_machine(|| {
+            let pair = Pair::new();
+            let taken = |polls: &[bool]| {
+                let g = header(after_polls(&pair, polls));
+                let taken = std::iter::from_fn(|| g.take_long().then_some(())).count();
+                assert!(g.flags.load(Ordering::Relaxed) & flags::NAMED != 0);
+                taken
+            };
+            assert_eq!(taken(&[true, true]), 63);
+            assert_eq!(taken(&[false, true]), 0);
+            assert_eq!(taken(&[true, false, true]), 0);
+            assert_eq!(taken(&[true, true, true, true]), 63);
+        });
+    }
+
+    #[test]
+    fn one_that_was_long_again_after_its_time_is_known_at_once() {
+        on_a_machine(|| {
+            let pair = Pair::new();
+            let g = header(after_polls(&pair, &[true, true]));
+            while g.take_long() {}
+            g.note_length(true);
+            assert!(g.take_long());
+            while g.take_long() {}
+            g.note_length(false);
+            g.note_length(true);
+            assert!(!g.take_long());
+        });
+    }
+
+    #[test]
+    fn polls_of_a_kept_batch_are_judged_and_the_next_goroutine_in_the_cell_knows_nothing_of_it() {
+        on_a_machine(|| {
+            let pair = Pair::kept(0);
+            let held = pair.busy.held().expect("its own");
+            let mut polls = 0;
+            let burns_twice = std::future::poll_fn(move |cx| {
+                polls += 1;
+                if polls > 2 {
+                    return Poll::Ready(());
+                }
+                let began = clock::now_ns();
+                while clock::now_ns() - began < ALLOWANCE_NS {}
+                cx.waker().wake_by_ref();
+                Poll::Pending
+            });
+            let task = task_of(pair.shared, temper::GOOD, burns_twice);
+            drop(JoinHandle::<()>::of(task));
+            current::schedule::<false>(pair.shared, task);
+            for _ in 0..2 {
+                let task = pair.busy.find(held).expect("it is queued");
+                pair.busy.turn(held, task);
+            }
+            assert!(header(task).take_long());
+            pair.busy.turn(held, held.pop().expect("it goes on"));
+            let next = self::task(pair.shared, temper::GOOD);
+            assert!(next == task, "the same cell");
+            assert_eq!(header(next).flags.load(Ordering::Relaxed), 0);
+        });
     }
 
     #[test]

@@ -324,7 +324,7 @@ impl Machine {
     }
 
     /// One task's poll and what follows from it.
-    fn turn(&'static self, p: Held<'static>, task: TaskRef) {
+    pub(crate) fn turn(&'static self, p: Held<'static>, task: TaskRef) {
         if self.searching.get() {
             self.found_work(p);
         }
@@ -480,6 +480,9 @@ impl Machine {
     fn judge(&self, g: &Header, started: u64) {
         if self.detached.load(Ordering::Relaxed) != detached::NO {
             return self.judge_detached(g);
+        }
+        if self.batch.is_kept() {
+            self.batch.judge(g, clock::now_ns());
         }
         if started == u64::MAX {
             return;

@@ -24,7 +24,8 @@ fn address(header: &Header) -> usize {
 /// Names the goroutine that this thread polls.
 pub(crate) fn set(header: &Header, name: &str) {
     names().insert(address(header), Arc::from(name));
-    header.flags.store(flags::NAMED, Ordering::Relaxed);
+    let flags = header.flags.load(Ordering::Relaxed);
+    header.flags.store(flags | flags::NAMED, Ordering::Relaxed);
 }
 
 /// The name of the goroutine in this cell.
@@ -38,7 +39,9 @@ pub(crate) fn of(header: &Header) -> Option<Arc<str>> {
 /// The goroutine with a name is over: its cell is about to be free.
 #[cold]
 pub(crate) fn forget(header: &Header) {
-    header.flags.store(0, Ordering::Relaxed);
+    if header.flags.load(Ordering::Relaxed) & flags::NAMED == 0 {
+        return;
+    }
     let name = names().remove(&address(header));
     drop(name);
 }

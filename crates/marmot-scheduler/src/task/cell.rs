@@ -203,6 +203,7 @@ pub(crate) unsafe fn free(task: TaskRef) {
     }
     if header.flags.load(Ordering::Relaxed) != 0 {
         crate::names::forget(header);
+        header.flags.store(0, Ordering::Relaxed);
     }
     header.id.store(0, Ordering::Relaxed);
     // ORDERING: Release keeps the 0 before what is written into the free cell from here on: a

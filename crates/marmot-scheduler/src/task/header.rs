@@ -35,6 +35,10 @@ pub(crate) mod temper {
 pub(crate) mod flags {
     /// It has a name (`names.rs`).
     pub(crate) const NAMED: u8 = 1;
+    /// Its last poll in a batch that was kept was long (`batch.rs`).
+    pub(crate) const WAS_LONG: u8 = 2;
+    /// From this bit on: so many more times its polls are taken to be long.
+    pub(crate) const LONG: u8 = 4;
 }
 
 /// Beside the reason: it waits for nothing else, and that can be held by somebody.
@@ -121,6 +125,37 @@ impl Header {
             .store(temper & !temper::STAMPED, Ordering::Relaxed);
         let since = self.object.load(Ordering::Relaxed);
         Some((clock::now_ns() as usize).wrapping_sub(since) as u64)
+    }
+
+    /// Whether a poll of it was long: by its poller. After two in a row it is taken to be so each time
+    /// for a while. (After one, its thread may have been kept from running.)
+    #[inline]
+    pub(crate) fn note_length(&self, long: bool) {
+        let flags = self.flags.load(Ordering::Relaxed);
+        if long || flags & flags::WAS_LONG != 0 {
+            self.change_length(flags, long);
+        }
+    }
+
+    #[cold]
+    fn change_length(&self, flags: u8, long: bool) {
+        let changed = match long {
+            true if flags & flags::WAS_LONG != 0 => flags | !(flags::LONG - 1),
+            true => flags | flags::WAS_LONG,
+            false => flags & !flags::WAS_LONG,
+        };
+        self.flags.store(changed, Ordering::Relaxed);
+    }
+
+    /// Whether its next poll is taken to be long. By whoever is about to queue it.
+    #[inline]
+    pub(crate) fn take_long(&self) -> bool {
+        let flags = self.flags.load(Ordering::Relaxed);
+        let long = flags >= flags::LONG;
+        if long {
+            self.flags.store(flags - flags::LONG, Ordering::Relaxed);
+        }
+        long
     }
 
     /// It burned, or blocked, through a whole look of the monitor. The first time a good one is
