@@ -278,15 +278,21 @@ impl<T: Bytes> Socket<T> {
         &'a self,
         bytes: &'a mut Vec<u8>,
     ) -> impl Future<Output = io::Result<usize>> + Send + 'a {
-        let place = Location::caller();
-        async move {
-            let before = bytes.len();
-            loop {
-                let attempt = |io: &T| self.read_more(io, bytes);
-                let read = self.evented().io_from(place, Direction::Read, attempt);
-                if read.await? == 0 {
-                    return Ok(bytes.len() - before);
-                }
+        self.to_end(bytes, Location::caller())
+    }
+
+    /// How many bytes it added.
+    async fn to_end(
+        &self,
+        bytes: &mut Vec<u8>,
+        place: &'static Location<'static>,
+    ) -> io::Result<usize> {
+        let before = bytes.len();
+        loop {
+            let attempt = |io: &T| self.read_more(io, bytes);
+            let read = self.evented().io_from(place, Direction::Read, attempt);
+            if read.await? == 0 {
+                return Ok(bytes.len() - before);
             }
         }
     }
@@ -310,13 +316,7 @@ impl<T: Bytes> Socket<T> {
         let mut bytes = Vec::new();
         let place = Location::caller();
         async move {
-            loop {
-                let attempt = |io: &T| self.read_more(io, &mut bytes);
-                let read = self.evented().io_from(place, Direction::Read, attempt);
-                if read.await? == 0 {
-                    break;
-                }
-            }
+            self.to_end(&mut bytes, place).await?;
             let read = std::str::from_utf8(&bytes).map_err(|_| not_text())?;
             text.push_str(read);
             Ok(bytes.len())

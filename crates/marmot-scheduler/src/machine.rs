@@ -172,8 +172,8 @@ pub(crate) struct Machine {
 }
 
 #[expect(unsafe_code, reason = "cells of one thread beside atomics of all")]
-// SAFETY: `proc`, `yielded`, `sampling` and what goes with it, `random`, `ids` and `cache` are used by the
-// machine's own thread alone (through `current`); everything else is `Sync`.
+// SAFETY: all cells (`proc`, `batch`, `sampling` and so on) and `cache` are used by the machine's own
+// thread alone (through `current`); everything else is `Sync`.
 unsafe impl Sync for Machine {}
 
 #[expect(unsafe_code, reason = "as above")]

@@ -9,14 +9,12 @@ use std::panic::Location;
 use std::path::Path;
 
 use marmot_netpoll::{Direction, Interest, sockets};
-use marmot_time::{ms, sleep};
 use socket2::{SockAddr, SockRef};
 
 use crate::op_error::named;
 use crate::options::buffers;
-use crate::resolve::noted;
 use crate::socket::{Socket, deadlines, descriptor};
-use crate::unix::LONGEST_PAUSE;
+use crate::unix::pause::Pause;
 
 /// A Unix socket for datagrams.
 ///
@@ -202,7 +200,7 @@ impl UnixDatagram {
         place: &'static Location<'static>,
         mut attempt: impl FnMut(&sockets::UnixDatagram) -> io::Result<usize>,
     ) -> io::Result<usize> {
-        let mut pause = ms(1);
+        let mut pause = Pause::new();
         loop {
             let once = |io: &sockets::UnixDatagram| match attempt(io) {
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => Ok(None),
@@ -212,8 +210,7 @@ impl UnixDatagram {
             if let Some(sent) = evented.io_from(place, Direction::Write, once).await? {
                 return Ok(sent);
             }
-            noted(place, sleep(pause)).await;
-            pause = (pause * 2).min(LONGEST_PAUSE);
+            pause.rest(place).await;
         }
     }
 

@@ -12,15 +12,13 @@ use std::task::{Context, Poll};
 
 use futures::io::{AsyncRead, AsyncWrite};
 use marmot_netpoll::{Direction, Interest, sockets};
-use marmot_time::{ms, sleep};
 
 use crate::op_error::named;
 use crate::options::buffers;
-use crate::resolve::noted;
 use crate::socket::{Socket, deadlines, descriptor};
 use crate::split::{self, OwnedReadHalf, OwnedWriteHalf, ReadHalf, WriteHalf};
 use crate::stream::stream;
-use crate::unix::LONGEST_PAUSE;
+use crate::unix::pause::Pause;
 
 /// A connection through a Unix socket; otherwise as [`TcpStream`](crate::TcpStream).
 ///
@@ -88,12 +86,11 @@ impl UnixStream {
 
     /// While the listener's queue is full, which nothing tells the end of, tries again after a while.
     async fn dial(addr: &SocketAddr, place: &'static Location<'static>) -> io::Result<UnixStream> {
-        let mut pause = ms(1);
+        let mut pause = Pause::new();
         loop {
             match sockets::UnixStream::connect_addr(addr) {
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
-                    noted(place, sleep(pause)).await;
-                    pause = (pause * 2).min(LONGEST_PAUSE);
+                    pause.rest(place).await;
                 }
                 begun => return UnixStream::new(begun?)?.connected(place).await,
             }
